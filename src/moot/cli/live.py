@@ -1,0 +1,193 @@
+"""A conversation as it happens: events of the loop, shown as they come.
+
+It must never show a turn as finished before the record has it; that is why the loop, not this file, says `Spoken`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from moot.cli.terminal import Lines, colour, console, print_json, program, safe
+from moot.convene import Closed, Pause, Retry, Said, Spoken, convene
+from moot.transcript import CHAIR
+from moot.voices import Pool, VoiceError, Words
+from moot.voices.spec import check, open_voices, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from rich.console import Console
+    from rich.progress import TaskID
+
+    from moot.convene import Event
+    from moot.store import Store
+    from moot.transcript import Heading, Turn
+
+
+async def ready(heading: Heading, foreigners: Sequence[str] = ()) -> None:
+    """See that every voice can speak, fetching what an embedded model lacks; `VoiceError` where one cannot.
+
+    A file must not choose where words and keys are sent: who came with one may not bring an address along.
+    """
+    for participant in heading.participants:
+        address = dict(participant.settings).get("base_url")
+        if address and participant.name in foreigners:
+            raise VoiceError(
+                f"{participant.name}'s voice came with an imported file and would speak with {address}; "
+                f"choose one yourself: {program()} fork last --voice {participant.name}=VOICE"
+            )
+        check(participant)
+    with fetching() as progress:
+        await prepare(heading.participants, progress)
+
+
+@contextlib.contextmanager
+def fetching() -> Generator[Callable[[str, int, int], None]]:
+    """Show on standard error how a download goes on: a bar on a terminal, elsewhere a line for each step."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn  # noqa: PLC0415 - only to fetch
+
+    out = console(err=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(safe(what), total=total or None)
+                size = f" ({total / 1e6:.0f} MB)" if total else ""
+                if not out.is_terminal:
+                    out.print(safe(f"{what}{size}"))
+            bars.update(tasks[what], completed=done, total=total or None)
+
+        yield progress
+
+
+async def carry(store: Store, identity: str, *, more: int | None = None, as_json: bool = False) -> None:
+    """Carry a conversation on, showing it, and say at the end how to go on from here."""
+    stored = await store.read(identity)
+    heading = stored.transcript.heading
+    typed = [one.name for one in heading.participants if one.voice == "person" and sys.stdin.isatty()]
+    screen = _Screen(heading.names, typed, silent=as_json)
+    why = ""
+    try:
+        async with Pool() as pool:
+            async for event in convene(store, identity, open_voices(heading, pool), more=more):
+                screen.show(event)
+                if isinstance(event, Pause | Closed):
+                    why = event.reason
+    except asyncio.CancelledError:
+        screen.close("interrupted; the unfinished turn is not on record, all others are")
+        click.echo(await _ways_on(store, identity))
+        raise
+    except VoiceError as error:
+        screen.close("")
+        kept = len((await store.read(identity)).transcript.turns)
+        on = f"{program()} resume {identity[:8]}"
+        raise VoiceError(f"{error}; conversation {identity[:8]} keeps its {kept} turns, go on with: {on}") from None
+    if as_json:
+        after = await store.read(identity)
+        print_json({"id": identity, "turns": len(after.transcript.turns), "closed": after.listing.closed, "why": why})
+        return
+    screen.close(why)
+    click.echo(await _ways_on(store, identity))
+
+
+async def _ways_on(store: Store, identity: str) -> str:
+    turns = len((await store.read(identity)).transcript.turns)
+    ways = ("show {}", "resume {}", f"fork {{}} --at {max(1, turns // 2)}", "export {} --format md")
+    return " | ".join(f"{program()} {way.format(identity[:8])}" for way in ways)
+
+
+class _Screen:
+    """Where the events of one conversation are shown."""
+
+    def __init__(self, names: Sequence[str], typed: Sequence[str], *, silent: bool) -> None:
+        self._names = names
+        self._typed = typed  # the words of these stand on the screen already
+        self._silent = silent
+        self._out = console()
+        self._notes = console(err=True)
+        self._lines = Lines(self._out.width if self._out.is_terminal else 0)
+        self._speaking = ""
+        self._thinking = False
+
+    def show(self, event: Event) -> None:
+        if self._silent:
+            return
+        match event:
+            case Said(name) if name in self._typed:
+                pass
+            case Said(name, Words(text)):
+                self._open(name)
+                self._print(self._lines.add(safe(text)))
+            case Said(name):
+                self._open(name)
+                if not self._thinking:
+                    self._print(self._lines.add("(thinking) "), "dim")
+                self._thinking = True
+            case Retry(name, error, wait):
+                self._end()
+                again = "" if wait is None else f"; again in {wait:.0f} s, from the start of the turn"
+                self._notes.print(safe(f"[{name}: {error}{again}]"), style="yellow")
+            case Spoken(_, turn):
+                self._spoken(turn)
+            case Pause() | Closed():
+                self._end()
+
+    def _spoken(self, turn: Turn) -> None:
+        if not self._speaking and turn.speaker not in self._typed:
+            print_label(self._out, turn, self._names)
+            self._print(self._lines.add(safe(turn.text) or "(says nothing)"), "" if turn.text else "dim")
+            self._speaking = turn.speaker
+        self._end()
+        if remarks := remarks_on(turn):
+            self._out.print(safe(remarks), style="dim")
+        self._out.print()
+
+    def close(self, why: str) -> None:
+        self._end()
+        if why and not self._silent:
+            self._notes.print(f"[{safe(why)}]", style="dim")
+
+    def _open(self, name: str) -> None:
+        if not self._speaking:
+            self._speaking = name
+            self._out.print(f"{safe(name)}:", style=colour(name, self._names))
+
+    def _end(self) -> None:
+        if self._speaking:
+            self._print(self._lines.end())
+            self._out.print()
+        self._speaking, self._thinking = "", False
+        sys.stdout.flush()
+
+    def _print(self, text: str, style: str = "") -> None:
+        from rich.text import Text  # noqa: PLC0415 - comes with the console
+
+        self._out.print(Text(text, style=style), end="")
+        sys.stdout.flush()
+
+
+def print_label(out: Console, turn: Turn, names: Sequence[str], number: int | None = None) -> None:
+    """Print who speaks, and to whom where not everyone hears it."""
+    only = "" if turn.heard_by is None else f" (to {', '.join(turn.heard_by) or 'nobody'} only)"
+    count = "" if number is None else f"{number}  "
+    out.print(safe(f"{count}{turn.speaker}{only}:"), style=colour(turn.speaker, names))
+
+
+def remarks_on(turn: Turn) -> str:
+    """Return what a reader should know of how a turn ended, or nothing."""
+    stops = {
+        "length": "cut off by the length limit",
+        "refusal": "declined",
+        "filtered": "withheld by the provider",
+        "interrupted": "" if turn.marks else "broken off",
+    }
+    said = [stops.get(turn.stop, ""), *turn.marks]
+    remarks = "; ".join(one for one in said if one)
+    return f"({remarks})" if remarks and turn.speaker != CHAIR else ""

@@ -1,0 +1,84 @@
+"""Which record a command works on, and how a command runs on it.
+
+It must never guess at a record: the option, then MOOT_DB, then MOOT_HOME, then this user's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from moot.store import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from moot.store import Store
+
+T = TypeVar("T")
+
+
+def _remember(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
+    if value:
+        ctx.meta[f"moot.{parameter.name}"] = value
+
+
+option = click.option(
+    "--db",
+    type=click.Path(dir_okay=False, path_type=Path),
+    expose_value=False,
+    callback=_remember,
+    help="The record to use (default: MOOT_DB, or moot.db in this user's data folder).",
+)
+"""The option of every command that needs a record; `run` looks at it."""
+
+as_json = click.option("--json", is_flag=True, expose_value=False, callback=_remember, help="Print one JSON document.")
+"""The option of every command that can answer in JSON; `wants_json` looks at it."""
+
+
+def wants_json() -> bool:
+    """Whether the command that runs was asked for JSON."""
+    return "moot.json" in click.get_current_context().meta
+
+
+def path() -> Path:
+    """Return where the record is that the command that runs works on."""
+    named = click.get_current_context().meta.get("moot.db") or os.environ.get("MOOT_DB")
+    if named:
+        return Path(named)
+    if home := os.environ.get("MOOT_HOME"):
+        return Path(home).expanduser() / "moot.db"
+    from platformdirs import user_data_path  # noqa: PLC0415 - only needed where nothing was named
+
+    return user_data_path("moot", appauthor=False) / "moot.db"
+
+
+def run(work: Callable[[Store], Awaitable[T]]) -> T:
+    """Open the record, do the work on it, close it; SIGTERM ends it as gently as Ctrl-C does."""
+    where = path()
+
+    async def opened() -> T:
+        task = asyncio.current_task()
+        if task and sys.platform != "win32":
+            with contextlib.suppress(RuntimeError):  # not in the main thread: nobody sends signals there
+                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        async with open_store(where) as store:
+            return await work(store)
+
+    try:
+        return asyncio.run(opened())
+    except asyncio.CancelledError:
+        raise click.exceptions.Exit(128 + signal.SIGTERM) from None
+
+
+def new_id() -> str:
+    """Return an id for a new conversation: 16 hex digits, of which the first few will do."""
+    return secrets.token_hex(8)

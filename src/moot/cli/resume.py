@@ -1,0 +1,54 @@
+"""`moot resume`: go on with a conversation from what is on record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from moot.cli import record
+from moot.transcript import CHAIR
+
+if TYPE_CHECKING:
+    from moot.store import Store
+
+OPEN_ENDED = 12
+"""Turns that a conversation without a limit of its own goes on for, where none is asked for."""
+
+
+@click.command(short_help="Go on with a conversation.")
+@click.argument("conversation", default="last")
+@click.option("--turns", type=click.IntRange(0), help="Go on until so many turns are spoken in all.")
+@click.option("--more", type=click.IntRange(0), help="Go on for so many turns more.")
+@record.option
+@record.as_json
+def command(
+    conversation: str,
+    turns: int | None,
+    more: int | None,
+) -> None:
+    """Go on with a conversation, exactly from what is on record.
+
+    \b
+    moot resume                 the last one
+    moot resume 3f2a --more 4   four turns more
+
+    A conversation that its form has closed stays closed; fork it to go on: moot fork 3f2a --turns 24
+    """
+    if turns is not None and more is not None:
+        raise click.UsageError("--turns counts all turns and --more those from now on: give one of them")
+    from moot.cli.live import carry, ready  # noqa: PLC0415 - heavy, and only needed once the words make sense
+
+    async def work(store: Store) -> None:
+        identity = await store.find(conversation)
+        stored = await store.read(identity)
+        heading = stored.transcript.heading
+        spoken = sum(turn.speaker != CHAIR for turn in stored.transcript.turns)
+        limit = more if turns is None else max(0, turns - spoken)
+        if limit is None and dict(heading.arguments).get("turns") is None:
+            limit = OPEN_ENDED
+        if limit != 0 and not stored.listing.closed:
+            await ready(heading, stored.listing.foreigners)
+        await carry(store, identity, more=limit, as_json=record.wants_json())
+
+    record.run(work)

@@ -1,0 +1,86 @@
+"""`moot voices`: who can speak here, and what the others need."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import click
+
+from moot.cli import record
+from moot.cli.terminal import console, print_json, safe
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of voice: how it is written, what it is, and what it needs, empty where it can speak now."""
+
+    written: str
+    what: str
+    needs: str
+
+
+def kinds() -> tuple[Kind, ...]:
+    """Return each kind of voice with what it still needs here; of a key, only whether it is set."""
+    return (
+        *_embedded(),
+        Kind("local:PATH.gguf", "any model in a GGUF file, run here", _package("xllamacpp", "local")),
+        Kind("anthropic:MODEL", "Anthropic's models", _hosted("anthropic", "ANTHROPIC_API_KEY")),
+        Kind(
+            "openai:MODEL",
+            "OpenAI's models, or any compatible server (OPENAI_BASE_URL)",
+            _hosted("openai", "OPENAI_API_KEY"),
+        ),
+        Kind("person", "you, at this terminal", ""),
+        Kind("script:FILE", "the lines of a file, one a turn", ""),
+        Kind("replay:ID/NAME", "the words of a recorded speaker", ""),
+    )
+
+
+def _embedded() -> tuple[Kind, ...]:
+    from moot.voices.weights import CATALOG, cache_folder, is_here  # noqa: PLC0415 - only needed to look
+
+    found: list[Kind] = []
+    for model in CATALOG.values():
+        needs = _package("xllamacpp", "local")
+        if not needs and not is_here(model, cache_folder()):
+            needs = (
+                f"{model.download / 1e6:.0f} MB, fetched when it first speaks, or by: moot models fetch {model.name}"
+            )
+        found.append(Kind(f"local:{model.name}", f"{model.about}, run here, no key ({model.licence})", needs))
+    return tuple(found)
+
+
+def _package(name: str, extra: str) -> str:
+    return "" if find_spec(name) else f'pip install "moot[{extra}]"'
+
+
+def _hosted(package: str, key: str) -> str:
+    needs = [_package(package, package), "" if os.environ.get(key) else f"a key in {key}"]
+    return " and ".join(need for need in needs if need)
+
+
+@click.command(short_help="List who can speak here, and what they need.")
+@record.as_json
+def command() -> None:
+    """List who can speak here, and what the others need. Settings follow a question mark.
+
+    \b
+    moot voices
+    moot talk "local:smollm2?temperature=1.1" local:gemma3
+    """
+    found = kinds()
+    if record.wants_json():
+        print_json(
+            [{"voice": one.written, "what": one.what, "ready": not one.needs, "needs": one.needs} for one in found]
+        )
+        return
+    out = console()
+    width = max(len(one.written) for one in found) + 2
+    for one in found:
+        out.print(safe(one.written.ljust(width)), style="bold", end="")
+        out.print("ready   " if not one.needs else "not yet ", style="yellow" if one.needs else "green", end="")
+        out.print(safe(one.what))
+        if one.needs:
+            out.print(safe(f"{' ' * width}        needs {one.needs}"), style="dim")

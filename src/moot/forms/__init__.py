@@ -1,0 +1,62 @@
+"""Who is next: a form is a pure function from a transcript to a move.
+
+A form must never speak, wait, keep anything to itself or look at anything but the transcript: the same transcript
+always gives the same move, which is why a conversation can be resumed, forked and replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from moot.transcript import Invalid, Transcript, Turn
+
+if TYPE_CHECKING:
+    from moot.transcript import Heading
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Let this participant speak."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Put this turn of the chair's on the record."""
+
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing more can happen until this participant has spoken, who does so in their own time."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """It is over, and why."""
+
+    reason: str
+
+
+Move = Speak | Post | Wait | Close
+Form = Callable[[Transcript], Move]
+
+
+def open_form(heading: Heading) -> Form:
+    """Rebuild the form that a heading names, with its arguments; `Invalid` where there is no such form or argument."""
+    from moot.forms.talk import talk  # noqa: PLC0415 - forms import Move from here
+
+    shelf = {"talk": talk}
+    maker = shelf.get(heading.form)
+    if maker is None:
+        raise Invalid(f"there is no form {heading.form!r}; there are {', '.join(sorted(shelf))}")
+    try:
+        return maker(**dict(heading.arguments))  # pyright: ignore[reportArgumentType] - checked by the form itself
+    except TypeError as error:
+        raise Invalid(f"the form {heading.form!r} was given arguments that it does not take: {error}") from None

@@ -1,0 +1,145 @@
+"""What a store promises: a turn whose `append` has returned is on disk, and nothing on record is ever changed.
+
+This file must never know a database; each has a file of its own, imported when it is opened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from moot.store.sqlite import SqliteStore
+    from moot.transcript import Heading, Transcript, Turn
+
+Outcome = Literal["open", "done", "failed", "left"]
+
+
+class StoreError(Exception):
+    """The store cannot do it, and why, in one line for a person."""
+
+
+class Conflict(StoreError):
+    """Somebody else has put this turn on record first."""
+
+
+class NotFound(StoreError):
+    """No conversation, or more than one, answers to this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to a voice: what it was for, and what became of it.
+
+    `seq` is the index of the turn it was for, `request` the digest of the exact request, `partial` the words of an
+    attempt that came to nothing, `cut` the words cut off a turn. Tokens are as reported, None where they were not;
+    `first_ms` and `total_ms` are milliseconds to the first word and to the end.
+    """
+
+    seq: int
+    speaker: str
+    voice: str
+    request: str
+    begun: str = ""
+    outcome: Outcome = "open"
+    error: str = ""
+    partial: str = ""
+    cut: str = ""
+    model: str = ""
+    request_id: str = ""
+    input: int | None = None
+    cached: int | None = None
+    cache_write: int | None = None
+    output: int | None = None
+    reasoning: int | None = None
+    first_ms: int | None = None
+    total_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One line of a list of conversations; `turns` counts all, `at` is when it was put on record.
+
+    `foreigners` are participants whose voice and settings came with a file, so that nobody here has chosen them.
+    """
+
+    id: str
+    heading: Heading
+    turns: int
+    at: str
+    closed: str | None
+    forked_from: str | None
+    forked_at: int
+    foreigners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A transcript with what the store knows of it; `at` and `digests` are those of each turn, in order.
+
+    `broken` says what does not agree with its digest; it is empty for a sound record.
+    """
+
+    listing: Listing
+    transcript: Transcript
+    at: tuple[str, ...]
+    digest: str
+    broken: tuple[str, ...] = ()
+
+
+class Store(Protocol):
+    """Where transcripts are kept. Every method raises `StoreError` with a line for a person where it cannot."""
+
+    async def start(self, identity: str, transcript: Transcript, foreigners: Sequence[str] = ()) -> None:
+        """Put a new conversation on record with the turns it already has (those of an import)."""
+        ...
+
+    async def fork(
+        self, identity: str, source: str, count: int, heading: Heading, foreigners: Sequence[str] = ()
+    ) -> None:
+        """Start a conversation that shares the first `count` turns of another; nothing is copied."""
+        ...
+
+    async def append(
+        self, identity: str, seq: int, turn: Turn, digest: str, call: tuple[int, Call] | None = None
+    ) -> None:
+        """Put turn number `seq` (from 0) on record, and the end of its call with it; `Conflict` where it is taken."""
+        ...
+
+    async def begin(self, identity: str, call: Call) -> int:
+        """Put a request on record before it is sent; the number returned names it."""
+        ...
+
+    async def finish(self, number: int, call: Call) -> None:
+        """Put on record what became of a request; one that is no longer open stays as it is."""
+        ...
+
+    async def close(self, identity: str, reason: str) -> None:
+        """Note why the form closed the conversation."""
+        ...
+
+    async def read(self, identity: str) -> Stored:
+        """Return a conversation, each digest derived again."""
+        ...
+
+    async def calls(self, identity: str) -> tuple[Call, ...]:
+        """Return the requests made for a conversation, in order; a fork has its own only."""
+        ...
+
+    async def list(self) -> Sequence[Listing]:
+        """Return all conversations, the last touched first."""
+        ...
+
+    async def find(self, prefix: str) -> str:
+        """Return the id that starts with `prefix`, or of the conversation touched last for "last"; else `NotFound`."""
+        ...
+
+
+def open_store(path: Path) -> SqliteStore:
+    """Open the SQLite database at this path, making it where there is none."""
+    from moot.store.sqlite import SqliteStore  # noqa: PLC0415 - a database is imported when it is opened
+
+    return SqliteStore(path)

@@ -1,0 +1,515 @@
+"""Voices behind OpenAI's wires: Responses, Chat Completions (any compatible server), and Completions for scripts.
+
+It must never send a conversation's words through the SDK's typed calls, which walk over the whole history each time,
+nor glue a broken stream to its retry, nor show a thought as words.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from moot.transcript import canonical
+from moot.voices import Done, Thinking, Usage, VoiceError, Words
+from moot.voices.attempts import (
+    PATIENCE,
+    Patience,
+    Trouble,
+    attempts,
+    connection_lost,
+    judge,
+    judge_in_stream,
+    key_refused,
+    one_line,
+    without_key,
+)
+from moot.voices.endpoint import (
+    BRIEF,
+    NO_KEY,
+    Vendor,
+    base_url_of,
+    check_package,
+    find_endpoint,
+    key_variable,
+    short_name,
+)
+from moot.voices.spec import Settled, Spec, parse, with_options
+from moot.voices.wire import Edges, Sentences, ThoughtTags, blocks, script
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+
+    from openai import AsyncOpenAI
+
+    from moot.transcript import Participant, Stop, Value
+    from moot.view import Message
+    from moot.voices import Delta, Place, Pool, Voice
+    from moot.voices.attempts import Sign
+    from moot.voices.endpoint import Endpoint
+
+OPENAI = Vendor("openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_CUSTOM_HEADERS")
+
+WIRES = ("responses", "chat", "completions")
+
+_SHARED: Mapping[str, type] = {
+    "base_url": str,
+    "key_env": str,
+    "temperature": float,
+    "top_p": float,
+    "max_tokens": int,
+    "effort": str,
+}
+_SAMPLING: Mapping[str, type] = {
+    "temperature": float,
+    "top_p": float,
+    "top_k": int,
+    "min_p": float,
+    "repeat_penalty": float,
+    "repeat_last_n": int,
+    "dry_multiplier": float,
+    "dry_allowed_length": int,
+    "presence_penalty": float,
+    "frequency_penalty": float,
+    "max_tokens": int,
+    "stop": tuple,
+}
+"""Settings that go into the body of a compatible server's request under their own names."""
+
+_COMPATIBLE: Mapping[str, type] = {**_SHARED, **_SAMPLING, "seed": bool, "sentences": int, "usage": bool, "style": str}
+_RESPONSES: Mapping[str, type] = {**_SHARED, "reasoning": bool}
+
+_SCRIPT_DEFAULTS: Mapping[str, Value] = {"style": "script", "max_tokens": 256, "stop": ("\n",)}
+_SCRIPT_BRIEF = "A conversation between {name} and {others}."
+
+
+def settle(spec: Spec) -> Settled:
+    """Freeze what an address of OpenAI's, or of any server that speaks as it does, stands for."""
+    asked = dict(spec.options)
+    base_url = base_url_of(spec.voice, asked, OPENAI)
+    wire = "completions" if asked.get("style") == "script" else asked.get("wire") or _usual_wire(base_url)
+    if wire not in WIRES:
+        raise VoiceError(f"{spec.voice}: wire is one of {', '.join(WIRES)}, not {wire!r}")
+    defaults: dict[str, Value] = {"wire": wire}
+    if wire == "responses":
+        settings = with_options(spec, defaults | {"reasoning": _reasons(spec.model)}, _RESPONSES)
+    elif wire == "chat":
+        settings = with_options(spec, defaults, _COMPATIBLE)
+    else:
+        settings = with_options(spec, defaults | dict(_SCRIPT_DEFAULTS), _COMPATIBLE) | {"style": "script"}
+    settings.pop("base_url", None)
+    settings |= {"wire": wire} if base_url is None else {"wire": wire, "base_url": base_url}
+    return Settled(_name(spec.model), settings, _SCRIPT_BRIEF if wire == "completions" else BRIEF)
+
+
+def open_voice(participant: Participant, seed: int, pool: Pool, place: Place) -> Voice:  # noqa: ARG001 - see Wire
+    """Return the participant's voice; settings that are missing from the record are the usual ones."""
+    recorded = dict(participant.settings)
+    base_url = base_url_of(participant.voice, recorded, OPENAI)
+    wire = recorded.get("wire") or ("completions" if recorded.get("style") == "script" else _usual_wire(base_url))
+    connect = partial(_connect, participant.voice, participant.settings, pool)
+    variable = key_variable(participant.voice, recorded, OPENAI)
+    if wire == "responses":
+        return ResponsesVoice(participant, connect, variable)
+    defaults = dict(_SCRIPT_DEFAULTS) if wire == "completions" else {}
+    if base_url is None:
+        defaults["hosted"] = True
+    return CompatibleVoice(participant, seed, connect, defaults, variable=variable)
+
+
+def check(participant: Participant) -> None:
+    """Raise `VoiceError` where this voice lacks its package or its key; nothing is connected."""
+    check_package(participant.voice, OPENAI)
+    find_endpoint(participant.voice, dict(participant.settings), OPENAI)
+
+
+def _usual_wire(base_url: str | None) -> str:
+    return "responses" if base_url is None else "chat"
+
+
+def _reasons(model: str) -> bool:
+    """Whether a model of OpenAI's own thinks before it speaks; asking others for sealed thoughts is an error."""
+    return bool(re.match(r"o\d|gpt-(?:[5-9]|\d\d)|codex", model)) and "chat" not in model
+
+
+def _name(model: str) -> str:
+    return re.sub(r"^gpt-", "GPT-", short_name(model))
+
+
+async def _connect(voice: str, settings: Sequence[tuple[str, Value]], pool: Pool) -> AsyncOpenAI:
+    check_package(voice, OPENAI)
+    endpoint = find_endpoint(voice, dict(settings), OPENAI)
+    return await pool.share(("openai", endpoint.base_url, endpoint.key), partial(_open_client, endpoint))
+
+
+async def _open_client(endpoint: Endpoint) -> tuple[AsyncOpenAI, Callable[[], Awaitable[object]]]:
+    import httpx2  # noqa: PLC0415 - the SDK and what it stands on are loaded when first needed
+    import openai  # noqa: PLC0415 - the same
+
+    async def withhold(request: httpx2.Request) -> None:
+        endpoint.withhold(request.headers)
+
+    client = openai.AsyncOpenAI(
+        api_key=endpoint.key,
+        base_url=endpoint.base_url or OPENAI.own,
+        max_retries=0,
+        timeout=httpx2.Timeout(None, connect=PATIENCE.connect),
+        http_client=openai.DefaultAsyncHttpxClient(event_hooks={"request": [withhold]}),
+    )
+    return client, client.close
+
+
+@dataclass(frozen=True, slots=True)
+class CompatibleVoice:
+    """A voice behind Chat Completions, or with `style="script"` behind Completions, of any server that has them.
+
+    `connect` gives the client before each try; `defaults` lie under the participant's own settings; `extra` is merged
+    into each request's body; `variable` names where the key came from, for the message that it was refused. Of the
+    settings, `sentences` cuts a turn after so many, `seed` sends a seed, `usage=False` does not ask for token counts.
+    """
+
+    participant: Participant
+    seed: int
+    connect: Callable[[], Awaitable[AsyncOpenAI]]
+    defaults: Mapping[str, Value] = field(default_factory=dict[str, "Value"])
+    extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    variable: str = ""
+    patience: Patience = PATIENCE
+
+    @property
+    def _settings(self) -> dict[str, Value]:
+        return {**self.defaults, **dict(self.participant.settings)}
+
+    def request(self, brief: str, messages: Sequence[Message]) -> dict[str, Any]:
+        """Return the exact request for this view."""
+        settings = self._settings
+        reads_script = settings.get("style") == "script"
+        body: dict[str, Any] = {"model": parse(self.participant.voice).model, "stream": True}
+        if reads_script:
+            body["prompt"] = script(brief, messages, self.participant.name)
+        else:
+            body["messages"] = _chat_messages(brief, messages)
+        if settings.get("usage", True):
+            body["stream_options"] = {"include_usage": True}
+        body |= {name: _thawed(settings[name]) for name in _SAMPLING if settings.get(name) is not None}
+        if settings.get("hosted") and not reads_script and "max_tokens" in body:
+            body["max_completion_tokens"] = body.pop("max_tokens")
+        if settings.get("effort"):
+            body["reasoning_effort"] = settings["effort"]
+        if settings.get("seed"):
+            body["seed"] = (self.seed + len(messages)) % 2**31
+        return {"path": "/completions" if reads_script else "/chat/completions", "body": body | dict(self.extra)}
+
+    def speak(self, brief: str, messages: Sequence[Message]) -> AsyncGenerator[Delta]:
+        """Stream one turn."""
+        return attempts(self.participant.voice, self.request(brief, messages), self.connect, self._send, self.patience)
+
+    def _send(self, client: AsyncOpenAI, request: Mapping[str, Any]) -> AsyncGenerator[Sign]:
+        settings = self._settings
+        sentences = settings.get("sentences")
+        reader = _CompletionReader(
+            sentences if isinstance(sentences, int) else 0, is_script=settings.get("style") == "script"
+        )
+        return _sent(client, request, reader, self.variable)
+
+
+@dataclass(frozen=True, slots=True)
+class ResponsesVoice:
+    """A voice behind OpenAI's Responses; nothing is stored there, and sealed thoughts are given back to it."""
+
+    participant: Participant
+    connect: Callable[[], Awaitable[AsyncOpenAI]]
+    variable: str = ""
+    patience: Patience = PATIENCE
+
+    def request(self, brief: str, messages: Sequence[Message]) -> dict[str, Any]:
+        """Return the exact request for this view."""
+        settings = dict(self.participant.settings)
+        model = parse(self.participant.voice).model
+        reasons = settings.get("reasoning", _reasons(model))
+        voice = self.participant.voice if reasons else ""
+        body: dict[str, Any] = {"model": model, "input": _input(voice, messages), "stream": True, "store": False}
+        if brief:
+            body["instructions"] = brief
+        if reasons:
+            body["include"] = ["reasoning.encrypted_content"]
+        if settings.get("effort"):
+            body["reasoning"] = {"effort": settings["effort"]}
+        names = {"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_output_tokens"}
+        body |= {sent: settings[name] for name, sent in names.items() if settings.get(name) is not None}
+        return {"path": "/responses", "body": body}
+
+    def speak(self, brief: str, messages: Sequence[Message]) -> AsyncGenerator[Delta]:
+        """Stream one turn."""
+        return attempts(self.participant.voice, self.request(brief, messages), self.connect, self._send, self.patience)
+
+    def _send(self, client: AsyncOpenAI, request: Mapping[str, Any]) -> AsyncGenerator[Sign]:
+        return _sent(client, request, _ResponseReader(), self.variable)
+
+
+def _thawed(value: Value) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _chat_messages(brief: str, messages: Sequence[Message]) -> list[dict[str, str]]:
+    """Return chat messages with plain strings, which every server reads; neighbours are joined by a blank line."""
+    system = [{"role": "system", "content": brief}] if brief else []
+    return system + [{"role": block.role, "content": "\n\n".join(block.texts)} for block in blocks(messages)]
+
+
+def _input(voice: str, messages: Sequence[Message]) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = []
+    for block in blocks(messages):
+        items += [json.loads(one.seal) for one in block.thoughts if voice and one.voice == voice and one.seal]
+        kind = "input_text" if block.role == "user" else "output_text"
+        content = [{"type": kind, "text": text} for text in block.texts]
+        items.append({"type": "message", "role": block.role, "content": content})
+    return items
+
+
+class _Reader(Protocol):
+    """What reads the events of one stream; `over` is set where no more of it is wanted."""
+
+    over: bool
+    request_id: str
+
+    def read(self, event: Mapping[str, Any]) -> Iterable[Sign]: ...
+
+
+async def _sent(
+    client: AsyncOpenAI, request: Mapping[str, Any], reader: _Reader, variable: str
+) -> AsyncGenerator[Sign]:
+    """Send one try and yield what comes of it; events stay plain JSON, for the SDK's types cost more than the rest."""
+    import openai  # noqa: PLC0415 - the SDK is loaded when a voice first speaks
+
+    hidden = _hidden(client)
+    try:
+        stream = await client.post(
+            request["path"],
+            cast_to=object,
+            body=request["body"],
+            stream=True,
+            stream_cls=openai.AsyncStream[object],
+        )
+        async with stream:
+            reader.request_id = stream.response.headers.get("x-request-id", "")
+            async for event in stream:
+                signs = reader.read(cast("dict[str, Any]", event)) if isinstance(event, dict) else ()
+                for sign in tuple(signs) or (None,):
+                    yield without_key(sign, hidden)
+                if reader.over:
+                    return
+    except (openai.APIError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        yield _trouble(error, client, request, reader.request_id, variable)
+    else:
+        yield Trouble("the stream ended before the reply did", request_id=reader.request_id)
+
+
+def _hidden(client: AsyncOpenAI) -> str:
+    return "" if client.api_key == NO_KEY else client.api_key
+
+
+def _trouble(
+    error: Exception, client: AsyncOpenAI, request: Mapping[str, Any], request_id: str, variable: str
+) -> Trouble:
+    import openai  # noqa: PLC0415 - loaded by now
+
+    hidden = _hidden(client)
+    match error:
+        case openai.APIStatusError():
+            base_url = str(client.base_url)
+            refused = key_refused(
+                error.status_code, variable if hidden else "", None if base_url.startswith(OPENAI.own) else base_url
+            )
+            code, message = _code_and_message(error)
+            trouble = refused or judge(error.status_code, code, one_line(message, hidden), error.response.headers)
+            return trouble if refused else _without_stream_options(trouble, error.status_code, message, request)
+        case openai.APIConnectionError():
+            return connection_lost(str(client.base_url), error, hidden, request_id)
+        case openai.APIError():
+            code, message = _code_and_message(error)
+            return judge_in_stream(code, one_line(message, hidden), request_id)
+        case _:
+            return Trouble("the stream held something that is not JSON", request_id=request_id)
+
+
+def _code_and_message(error: Any) -> tuple[str, str]:  # noqa: ANN401 - the SDK's error, whose body may be anything
+    match error.body:
+        case {"message": str(message), **rest}:
+            codes = (rest.get("code"), rest.get("type"))
+            words = (one for one in codes if isinstance(one, str) and one)
+            return next(words, str(rest["code"]) if isinstance(rest.get("code"), int) else ""), message
+        case str(message) if message.strip():
+            return "", message
+        case _:
+            return "", str(error.message)
+
+
+def _without_stream_options(trouble: Trouble, status: int, message: str, request: Mapping[str, Any]) -> Trouble:
+    """Where a server knows no `stream_options`, have the same sent without; its token counts stay unknown."""
+    body = request["body"]
+    if status not in (400, 422) or "stream_options" not in message or "stream_options" not in body:
+        return trouble
+    fewer = {name: value for name, value in body.items() if name != "stream_options"}
+    return Trouble(trouble.said, retry=True, request_id=trouble.request_id, instead={**request, "body": fewer})
+
+
+class _CompletionReader:
+    """Reads Chat Completions' and Completions' chunks."""
+
+    def __init__(self, sentences: int, *, is_script: bool) -> None:
+        self.over = False
+        self.request_id = ""
+        self._tags = None if is_script else ThoughtTags()
+        self._edges = Edges() if is_script else None
+        self._sentences = Sentences(sentences)
+        self._finish = ""
+        self._refused = False
+        self._usage = Usage()
+        self._model = ""
+
+    def read(self, event: Mapping[str, Any]) -> Iterable[Sign]:
+        self._model = _text(event.get("model")) or self._model
+        self.request_id = self.request_id or _text(event.get("id"))
+        match event:
+            case {"usage": {**counts}}:
+                self._usage = _chat_usage(counts)
+            case {"timings": {**timings}}:  # llama.cpp's, with each word where that was asked for
+                counts = None
+                self._usage = _timed_usage(timings)
+            case _:
+                counts = None
+        match event:
+            case {"choices": [{**choice}, *_]}:
+                yield from self._delta(choice.get("delta") or choice)
+                finish = _text(choice.get("finish_reason"))
+            case _:
+                finish = ""
+        if finish and self._tags and not self.over:
+            yield from self._said(self._tags.end())
+        self._finish = self._finish or finish
+        if self.over or finish or (counts is not None and self._finish):
+            yield self._ending()
+
+    def _delta(self, delta: Mapping[str, Any]) -> Iterable[Sign]:
+        thought = _text(delta.get("reasoning_content")) or _text(delta.get("reasoning"))
+        if thought:
+            yield Thinking(thought)
+        refusal = _text(delta.get("refusal"))
+        self._refused = self._refused or bool(refusal)
+        said = _text(delta.get("content")) or _text(delta.get("text")) or refusal
+        yield from self._said(self._tags.feed(said) if self._tags else [Words(said)])
+
+    def _said(self, pieces: Iterable[Words | Thinking]) -> Iterable[Sign]:
+        for piece in pieces:
+            if isinstance(piece, Thinking):
+                yield piece
+            elif not self.over:
+                words = self._sentences.feed(piece.text)
+                words = self._edges.feed(words) if self._edges else words
+                self.over = self._sentences.over
+                if words:
+                    yield Words(words)
+
+    def _ending(self) -> Done | Trouble:
+        if self._finish == "error" and not self.over:
+            return Trouble("the server broke off", request_id=self.request_id)
+        stop = "end" if self.over else _FINISH.get(self._finish, "end")
+        stop = "refusal" if self._refused and stop == "end" else stop
+        return Done(stop, self._usage, self._model, self.request_id)
+
+
+def _timed_usage(timings: Mapping[str, Any]) -> Usage:
+    cached, read = _count(timings, "cache_n"), _count(timings, "prompt_n")
+    whole = None if cached is None or read is None else cached + read
+    return Usage(whole, cached, output=_count(timings, "predicted_n"))
+
+
+_FINISH: Mapping[str, Stop] = {"length": "length", "content_filter": "filtered"}
+"""Reasons to finish that are not the plain end of a turn."""
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _count(counts: Mapping[str, Any], name: str, within: str = "") -> int | None:
+    inner: Any = counts.get(within) if within else counts
+    value = cast("dict[str, Any]", inner).get(name) if isinstance(inner, dict) else None
+    return value if isinstance(value, int) else None
+
+
+def _chat_usage(counts: Mapping[str, Any]) -> Usage:
+    return Usage(
+        input=_count(counts, "prompt_tokens"),
+        cached=_count(counts, "cached_tokens", "prompt_tokens_details"),
+        output=_count(counts, "completion_tokens"),
+        reasoning=_count(counts, "reasoning_tokens", "completion_tokens_details"),
+    )
+
+
+class _ResponseReader:
+    """Reads the events of a response."""
+
+    def __init__(self) -> None:
+        self.over = False
+        self.request_id = ""
+        self._said = False
+        self._refused = False
+
+    def read(self, event: Mapping[str, Any]) -> Iterable[Sign]:
+        match event:
+            case {"type": "response.output_text.delta", "delta": str(words)}:
+                self._said = True
+                yield Words(words)
+            case {"type": "response.refusal.delta", "delta": str(words)}:
+                self._said = self._refused = True
+                yield Words(words)
+            case {
+                "type": "response.reasoning_summary_text.delta" | "response.reasoning_text.delta",
+                "delta": str(thought),
+            }:
+                yield Thinking(thought)
+            case {"type": "response.reasoning_summary_part.added", "summary_index": int(index)} if index > 0:
+                yield Thinking("\n\n")
+            case {"type": "response.output_item.added", "item": {"type": "message"}} if self._said:
+                yield Words("\n\n")
+            case {"type": "response.output_item.done", "item": {"type": "reasoning", "encrypted_content": str(sealed)}}:
+                yield Thinking(seal=_seal(event["item"].get("summary"), sealed))
+            case {"type": "response.completed" | "response.incomplete", "response": {**response}}:
+                yield self._done(response)
+            case {"type": "response.failed", "response": {"error": {**error}}}:
+                yield self._failed(error)
+            case {"type": "error"}:
+                yield self._failed(event)
+            case _:
+                return
+
+    def _done(self, response: Mapping[str, Any]) -> Done:
+        stop: Stop = "refusal" if self._refused else "end"
+        match response.get("incomplete_details"):
+            case {"reason": "max_output_tokens"}:
+                stop = "length"
+            case {"reason": "content_filter"}:
+                stop = "filtered"
+            case _:
+                pass
+        counts: Mapping[str, Any] = response.get("usage") or {}
+        usage = Usage(
+            input=_count(counts, "input_tokens"),
+            cached=_count(counts, "cached_tokens", "input_tokens_details"),
+            output=_count(counts, "output_tokens"),
+            reasoning=_count(counts, "reasoning_tokens", "output_tokens_details"),
+        )
+        return Done(stop, usage, _text(response.get("model")), self.request_id or _text(response.get("id")))
+
+    def _failed(self, error: Mapping[str, Any]) -> Trouble:
+        return judge_in_stream(_text(error.get("code")), _text(error.get("message")), self.request_id)
+
+
+def _seal(summary: object, sealed: str) -> str:
+    """Return a sealed thought as the item to give back: without its id, by which nothing is kept over there."""
+    return canonical({"type": "reasoning", "summary": summary or [], "encrypted_content": sealed})

@@ -1,0 +1,87 @@
+"""Words known beforehand: a line a turn of a file, or one speaker's turns of a recorded conversation.
+
+It must never read the file or the record again once the conversation has begun: its words are in the heading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moot.voices import Attempt, Done, VoiceError, Words
+from moot.voices.spec import Settled, with_options
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from moot.transcript import Participant
+    from moot.view import Message
+    from moot.voices import Delta, Place, Pool
+    from moot.voices.spec import Spec
+
+LARGEST_SCRIPT = 4 * 1024 * 1024
+"""Bytes of a script that are still a script."""
+
+
+def settle(spec: Spec) -> Settled:
+    """Return the lines of a script as settings; `pace` is how many seconds each word takes.
+
+    A `replay:` has its lines put in by whoever can read the record: `settings["lines"]`.
+    """
+    settings = with_options(spec, {"pace": 0.0}, {})
+    if spec.kind == "replay":
+        return Settled("", settings)
+    path = Path(spec.model).expanduser()
+    try:
+        if path.stat().st_size > LARGEST_SCRIPT:
+            raise VoiceError(f"the script {spec.model} is larger than {LARGEST_SCRIPT >> 20} MiB")
+        text = path.read_text("utf-8-sig")
+    except OSError as error:
+        raise VoiceError(f"the script {spec.model} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise VoiceError(f"the script {spec.model} is not UTF-8 text") from None
+    name = re.sub(r"[\W_]+", " ", path.stem).strip()[:40] or "Script"
+    return Settled(name, settings | {"lines": tuple(text.splitlines())})
+
+
+def check(participant: Participant) -> None:
+    """Raise `VoiceError` where the participant's words are not on record."""
+    if not isinstance(dict(participant.settings).get("lines"), tuple):
+        raise VoiceError(f"{participant.name} has no lines to speak; fork with --voice {participant.name}=VOICE")
+
+
+def open_voice(participant: Participant, seed: int, pool: Pool, place: Place) -> Scripted:
+    """Return the voice of a participant whose words are in its settings."""
+    del seed, pool, place
+    check(participant)
+    settings = dict(participant.settings)
+    lines, pace = settings["lines"], settings.get("pace", 0.0)
+    spoken = [str(line) for line in lines] if isinstance(lines, tuple) else []
+    return Scripted(spoken, float(pace) if isinstance(pace, int | float) else 0.0)
+
+
+class Scripted:
+    """A voice that says its next line each time, and nothing when they run out."""
+
+    def __init__(self, lines: list[str], pace: float = 0.0) -> None:
+        self._lines = lines
+        self._pace = pace
+
+    def request(self, brief: str, messages: Sequence[Message]) -> dict[str, Any]:
+        """Return which line comes next, counted from 1: as many as were said already, and one."""
+        del brief
+        return {"line": sum(message.role == "assistant" for message in messages) + 1}
+
+    async def speak(self, brief: str, messages: Sequence[Message]) -> AsyncGenerator[Delta, None]:
+        """Say the next line word by word."""
+        request = self.request(brief, messages)
+        yield Attempt(request)
+        number: int = request["line"]
+        line = self._lines[number - 1] if number <= len(self._lines) else ""
+        for word in re.findall(r"\s*\S+|\s+$", line):
+            if self._pace:
+                await asyncio.sleep(self._pace)
+            yield Words(word)
+        yield Done()

@@ -1,0 +1,428 @@
+"""OpenAI's three wires: what is sent and what is not, to whom which key goes, and what servers get up to."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from openai import AsyncOpenAI
+
+from fakes import KEY, Fake, Reply
+from fakes.speaking import HELLO, WIRES, opened, said, serve, settled, voice_of
+from moot.transcript import Participant, Text, Thought
+from moot.view import Message
+from moot.voices import Attempt, Done, Place, Pool, Thinking, Usage, VoiceError, Words
+from moot.voices.attempts import Patience
+from moot.voices.endpoint import short_name
+from moot.voices.openai import CompatibleVoice, check, open_voice, settle
+from moot.voices.spec import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.anyio
+
+CHAT, RESPONSES, SCRIPT = WIRES["chat"], WIRES["responses"], WIRES["script"]
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
+    with serve(monkeypatch, Fake()) as served:
+        yield served
+
+
+def body_of(address: str, view: tuple[Message, ...] = HELLO, brief: str = "Be brief.") -> dict[str, Any]:
+    return voice_of(settled(address), Pool()).request(brief, view)["body"]
+
+
+# Settling
+
+
+@pytest.mark.parametrize(
+    ("address", "settings"),
+    [
+        ("openai:gpt-4o", {"wire": "responses", "reasoning": False}),
+        ("openai:gpt-5-mini?effort=low", {"wire": "responses", "reasoning": True, "effort": "low"}),
+        ("openai:gpt-5-chat-latest", {"wire": "responses", "reasoning": False}),
+        ("openai:m?base_url=http://127.0.0.1:1/v1/", {"wire": "chat", "base_url": "http://127.0.0.1:1/v1"}),
+        ("openai:m?base_url=https://api.openai.com/v1", {"wire": "responses", "reasoning": False}),
+        (
+            "openai:m?style=script&temperature=0.5",
+            {"wire": "completions", "style": "script", "max_tokens": 256, "stop": ("\n",), "temperature": 0.5},
+        ),
+        ("openai:m?wire=completions&style=chat", settle(parse("openai:m?style=script")).settings),
+    ],
+)
+def test_an_address_settles_into_what_it_says_and_nothing_else(address: str, settings: dict[str, Any]) -> None:
+    assert settle(parse(address)).settings == settings
+
+
+def test_the_environments_base_url_is_settled_on_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    assert settle(parse("openai:m")).settings == {"wire": "chat", "base_url": "http://127.0.0.1:9/v1"}
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("gpt-5", "GPT-5"),
+        ("gpt-4o", "GPT-4o"),
+        ("chatgpt-4o-latest", "chatgpt-4o-latest"),
+        ("meta-llama/Llama-3.1-8B", "Llama-3.1-8B"),
+        ("llama3.2:3b", "llama3.2-3b"),
+        ("a/b/", "b"),
+    ],
+)
+def test_a_models_name_becomes_a_participants(model: str, name: str) -> None:
+    assert settle(parse(f"openai:{model}")).name == name
+    Participant(name, f"openai:{model}")
+
+
+def test_a_name_is_never_empty_overlong_or_invisible() -> None:
+    assert short_name("///") == "Model"
+    Participant(short_name("x" * 100), "v")
+    Participant(short_name("a\u200bb\n"), "v")
+
+
+@pytest.mark.parametrize(
+    ("address", "complaint"),
+    [
+        ("openai:m?wire=soap", "wire is one of responses, chat, completions"),
+        ("openai:m?temperatur=1", "did you mean 'temperature'"),
+        ("openai:m?top_k=5", "no setting 'top_k'"),
+        ("openai:m?wire=chat&max_tokens=many", "max_tokens cannot be 'many'"),
+        ("openai:m?base_url=http://me:secret@host/v1", "no user, password or query"),
+        ("openai:m?base_url=http://host/v1%3Fkey=secret", "no user, password or query"),
+        ("openai:m?base_url=host/v1", "has the form http://HOST/PATH"),
+    ],
+)
+def test_an_address_that_cannot_be_is_told_why_and_never_repeats_a_secret(address: str, complaint: str) -> None:
+    with pytest.raises(VoiceError, match=complaint) as caught:
+        settle(parse(address))
+    assert "secret" not in str(caught.value)
+
+
+# Requests
+
+
+def test_settings_that_are_absent_are_not_sent() -> None:
+    assert body_of(CHAT) == {
+        "model": "gpt-4o",
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "Hello, who is there?"},
+        ],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    assert "instructions" not in body_of(RESPONSES, brief="")
+    assert len(body_of(CHAT, brief="")["messages"]) == 1
+
+
+def test_settings_that_are_present_are_sent_by_the_names_of_the_wire() -> None:
+    sampling = "temperature=0.5&top_p=0.9&max_tokens=9&effort=low"
+    local = f"openai:m?base_url=http://127.0.0.1:1/v1&{sampling}&top_k=5&stop=a%7Cb&usage=false"
+    sent = body_of(local)
+    assert {
+        name: sent[name] for name in ("temperature", "top_p", "max_tokens", "reasoning_effort", "top_k", "stop")
+    } == {
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "max_tokens": 9,
+        "reasoning_effort": "low",
+        "top_k": 5,
+        "stop": ["a", "b"],
+    }
+    assert "stream_options" not in sent
+    hosted = body_of(f"openai:gpt-4o?wire=chat&{sampling}")
+    assert hosted["max_completion_tokens"] == 9
+    assert "max_tokens" not in hosted
+    responses = body_of(f"openai:gpt-5?{sampling}")
+    assert (responses["max_output_tokens"], responses["reasoning"]) == (9, {"effort": "low"})
+
+
+def test_a_seed_is_sent_only_where_it_is_asked_for_and_differs_with_each_turn() -> None:
+    voice = voice_of(settled("openai:m?wire=chat&seed=true"), Pool(), seed=2**31 - 1)
+    assert [voice.request("", HELLO * count)["body"]["seed"] for count in (0, 1, 2)] == [2**31 - 1, 0, 1]
+    assert "seed" not in body_of(CHAT)
+
+
+def test_what_neighbours_said_is_joined_by_a_blank_line_in_a_chat() -> None:
+    heard = (*HELLO, Message("user", "Cy", "And me.", named=True))
+    assert body_of(CHAT, heard)["messages"][-1] == {"role": "user", "content": "Hello, who is there?\n\nCy: And me."}
+
+
+def test_an_imported_participant_without_settings_speaks_by_the_usual_wire(monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = Participant("Ada", "openai:gpt-4o")
+    assert open_voice(bare, 0, Pool(), Place()).request("", HELLO)["path"] == "/responses"
+    script = Participant("Ada", "openai:m", settings=(("style", "script"),))
+    assert open_voice(script, 0, Pool(), Place()).request("", HELLO)["body"]["stop"] == ["\n"]
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    assert open_voice(bare, 0, Pool(), Place()).request("", HELLO)["path"] == "/chat/completions"
+
+
+async def test_a_strict_template_takes_every_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, other = Message("assistant", "Ada", "Hi."), Message("user", "Bo", "Oh.")
+    with serve(monkeypatch, Fake(strict=True)):
+        for view in ((), (own,), (other, other), (own, own, other), (other, own), (Message("user", "Bo", " "),)):
+            assert (await said(CHAT, view)).error is None
+
+
+# Reading
+
+
+async def test_reasoning_fields_are_thoughts_and_not_words(fake: Fake) -> None:
+    fake.replies.append(Reply(("Yes.",), thoughts=("hm ", "hm")))
+    turn = (await said(CHAT)).turn
+    assert turn.parts == (Thought("hm hm", "openai:gpt-4o"), Text("Yes."))
+
+
+async def test_think_tags_in_the_content_are_thoughts_too(fake: Fake) -> None:
+    fake.replies.append(Reply(("<th", "ink>hm</", "think>\n\nYes", ".")))
+    assert (await said(CHAT)).turn.parts == (Thought("hm", "openai:gpt-4o"), Text("Yes."))
+
+
+async def test_a_thought_cut_by_length_leaves_no_words(fake: Fake) -> None:
+    fake.replies.append(Reply(("<think>hm", " hm </th"), stop="length"))
+    turn = (await said(CHAT)).turn
+    assert (turn.text, turn.stop, len(turn.parts)) == ("", "length", 1)
+
+
+@pytest.mark.parametrize("address", [CHAT, RESPONSES])
+async def test_a_filtered_reply_says_so(fake: Fake, address: str) -> None:
+    fake.replies.append(Reply(stop="filtered"))
+    assert (await said(address)).turn.stop == "filtered"
+
+
+async def test_missing_counts_are_unknown_and_not_zero(fake: Fake) -> None:
+    fake.replies += [Reply(usage=False), Reply(usage=False)]
+    for address in (CHAT, RESPONSES):
+        done = (await said(address)).deltas[-1]
+        assert isinstance(done, Done)
+        assert done.usage == Usage()
+
+
+@pytest.mark.parametrize("address", [CHAT, RESPONSES, SCRIPT])
+async def test_counts_are_told_as_they_were_reported(fake: Fake, address: str) -> None:
+    fake.replies.append(Reply(thoughts=("hm",)))
+    done = (await said(address)).deltas[-1]
+    assert isinstance(done, Done)
+    assert done.usage.input is not None
+    assert (done.usage.cached, done.usage.cache_write, done.usage.output, done.usage.reasoning) == (3, None, 3, 1)
+
+
+async def test_a_server_that_knows_no_stream_options_is_asked_again_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(monkeypatch, Fake(stream_options=False)) as fake:
+        heard = await said(CHAT)
+        assert heard.error is None
+        assert heard.waits == [0.0]
+        tried = [delta.request["body"] for delta in heard.deltas if isinstance(delta, Attempt)]
+        assert tried == fake.bodies
+        assert [one.pop("stream_options", None) for one in tried] == [{"include_usage": True}, None]
+        assert tried[0] == tried[1]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (['{"choices":[{"delta":{"content":"a"}}]}', '{"choices":[{"delta":{},"finish_reason":"eos"}]}'], "a"),
+        (['{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":"?"}}'], "a"),
+        (['{"choices":[]}', "[]", "7", "null", '{"choices":[{"delta":{"content":7},"finish_reason":"stop"}]}'], ""),
+        (['{"choices":[{"delta":{"content":"<t"},"finish_reason":"stop"}]}', "[DONE]"], "<t"),
+    ],
+)
+async def test_odd_chunks_of_other_servers_are_put_up_with(fake: Fake, lines: list[str], words: str) -> None:
+    fake.replies.append(Reply(raw=tuple(lines)))
+    heard = await said(CHAT)
+    assert heard.turn.text == words
+    assert len(fake.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"choices":[{"delta":{},"finish_reason":"error"}]}',
+        '{"error":{"message":"upstream died","code":502}}',
+        '{"error":"boom"}',
+        "[DONE]",
+    ],
+)
+async def test_a_stream_without_a_proper_end_is_tried_again(fake: Fake, line: str) -> None:
+    fake.replies += [Reply(raw=('{"id":"x","choices":[{"delta":{"content":"half"}}]}', line)), Reply()]
+    heard = await said(CHAT)
+    assert heard.turn.text == "Hello there."
+    assert len(heard.failures) == 1
+
+
+async def test_two_messages_of_one_response_stay_apart(fake: Fake) -> None:
+    item = '{"type":"response.output_item.added","item":{"type":"message"}}'
+    words = '{"type":"response.output_text.delta","delta":"a"}'
+    end = '{"type":"response.completed","response":{"usage":null}}'
+    fake.replies.append(Reply(raw=(item, words, item, words, '{"type":"response.new"}', end)))
+    assert (await said(RESPONSES)).turn.text == "a\n\na"
+
+
+async def test_an_error_event_of_a_response_is_judged_by_its_code(fake: Fake) -> None:
+    fake.replies.append(Reply(raw=('{"type":"error","code":"invalid_prompt","message":"no"}',)))
+    heard = await said(RESPONSES)
+    assert "invalid_prompt: no" in str(heard.error)
+    assert len(fake.requests) == 1
+
+
+async def test_an_error_that_is_no_json_is_told_all_the_same(fake: Fake) -> None:
+    fake.replies.append(Reply(status=404))
+    assert "404" in str(
+        (await said("openai:m?wire=chat&base_url=" + fake.openai_url + "/nowhere&key_env=OPENAI_API_KEY")).error
+    )
+
+
+# Sealed thoughts
+
+
+async def test_sealed_thoughts_go_back_to_the_voice_that_had_them_before_its_own_words(fake: Fake) -> None:
+    fake.replies.append(Reply(("Yes.",), thoughts=("hm", "so")))
+    turn = (await said(RESPONSES)).turn
+    thought = turn.parts[0]
+    assert isinstance(thought, Thought)
+    assert thought.text == "hm\n\nso"
+    own = Message("assistant", "Ada", turn.text, thoughts=(thought,))
+    fake.replies.append(Reply())
+    assert (await said(RESPONSES, (*HELLO, own))).error is None
+    sent = fake.bodies[-1]
+    assert [item["type"] for item in sent["input"]] == ["message", "reasoning", "message", "message"]
+    assert sent["input"][1] == json.loads(thought.seal)
+    assert "id" not in sent["input"][1]
+    assert sent["include"] == ["reasoning.encrypted_content"]
+    assert sent["store"] is False
+
+
+@pytest.mark.parametrize("address", ["openai:gpt-5-mini", "openai:gpt-4o", "openai:gpt-5?reasoning=false"])
+def test_sealed_thoughts_go_to_no_other_voice(address: str) -> None:
+    own = Message("assistant", "Ada", "Yes.", thoughts=(Thought("hm", "openai:gpt-5", '{"type":"reasoning"}'),))
+    assert [item["type"] for item in body_of(address, (*HELLO, own))["input"]] == ["message"] * 3
+    assert "hm" not in json.dumps(body_of(CHAT, (*HELLO, own)))
+
+
+# Scripts, and what the embedded engine asks of this file
+
+
+async def test_a_scripts_turn_has_clean_edges(fake: Fake) -> None:
+    fake.replies.append(Reply((" ", " Well", ", yes", ". ", "\n")))
+    assert (await said(SCRIPT)).turn.parts == (Text("Well, yes."),)
+
+
+@pytest.mark.parametrize("address", [SCRIPT + "&sentences=2", "openai:m?wire=chat&sentences=2"])
+async def test_a_turn_is_cut_after_so_many_sentences_by_hanging_up(fake: Fake, address: str) -> None:
+    words = ("It is 3", ".5 m", "etres. Yes", "! ", "And", *(" on",) * 200)
+    fake.replies.append(Reply(words, pace=0.005))
+    heard = await said(address)
+    assert (heard.turn.text, heard.turn.stop) == ("It is 3.5 metres. Yes!", "end")
+    assert fake.requests[0].gone.wait(2)
+
+
+async def test_chat_words_are_kept_to_the_letter(fake: Fake) -> None:
+    fake.replies.append(Reply((" \n", "Well ", " \n")))
+    assert (await said(CHAT)).turn.text == " \nWell  \n"
+
+
+async def test_an_embedded_engine_gives_its_own_client_defaults_and_extras(fake: Fake) -> None:
+    client = AsyncOpenAI(api_key=KEY, base_url=fake.openai_url, max_retries=0)
+
+    async def connect() -> AsyncOpenAI:
+        return client
+
+    ada = Participant("Ada", "local:tiny", settings=(("temperature", 0.1),))
+    defaults = {"temperature": 0.8, "min_p": 0.08, "seed": True, "stop": ("<|im_end|>",), "dry_multiplier": None}
+    voice = CompatibleVoice(ada, 3, connect, defaults, {"id_slot": 1, "cache_prompt": True}, patience=Patience(first=5))
+    async with client:
+        deltas = [delta async for delta in voice.speak("", HELLO)]
+    assert isinstance(deltas[-1], Done)
+    assert fake.bodies == [voice.request("", HELLO)["body"]]
+    expected = {"model": "tiny", "temperature": 0.1, "min_p": 0.08, "seed": 4, "stop": ["<|im_end|>"], "id_slot": 1}
+    assert fake.bodies[0] | expected == fake.bodies[0]
+    assert "dry_multiplier" not in fake.bodies[0]
+
+
+# Keys and where they go
+
+
+async def test_the_usual_key_is_not_sent_to_an_address_that_came_with_the_voice(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-CANARY")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-CANARY")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Team: CANARY\nAuthorization: Bearer CANARY")
+    fake.key = None
+    assert (await said(f"openai:m?base_url={fake.openai_url}")).error is None
+    assert "CANARY" not in fake.requests[0].text
+    assert fake.requests[0].key == "none"
+
+
+async def test_a_key_that_was_named_for_an_address_is_sent_to_it(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-other")
+    monkeypatch.setenv("MY_KEY", f" {KEY}\n")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Team: CANARY-TEAM\nAuthorization: Bearer sk-other")
+    assert (await said(f"openai:m?base_url={fake.openai_url}&key_env=MY_KEY")).error is None
+    assert fake.requests[0].key == KEY
+    assert "CANARY-TEAM" not in fake.requests[0].text
+
+
+async def test_the_usual_key_goes_where_the_environment_points(fake: Fake) -> None:
+    assert (await said(CHAT)).error is None
+    assert fake.requests[0].key == KEY
+
+
+async def test_an_address_that_wants_a_key_says_how_to_name_one(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    heard = await said(f"openai:m?base_url={fake.openai_url}")
+    assert "no key was sent" in str(heard.error)
+    assert "?key_env=NAME" in str(heard.error)
+
+
+@pytest.mark.parametrize(
+    ("address", "environment", "complaint"),
+    [
+        ("openai:gpt-5", {}, "set OPENAI_API_KEY"),
+        ("openai:gpt-5", {"OPENAI_API_KEY": " "}, "set OPENAI_API_KEY"),
+        ("openai:gpt-5", {"OPENAI_API_KEY": "sk-\u2026"}, "OPENAI_API_KEY holds no key"),
+        ("openai:gpt-5", {"OPENAI_API_KEY": "sk-1"}, None),
+        ("openai:gpt-5?key_env=MINE", {"OPENAI_API_KEY": "sk-1"}, "set MINE"),
+        ("openai:m?base_url=http://127.0.0.1:1/v1", {}, None),
+    ],
+)
+def test_check_tells_a_missing_key_before_a_conversation_starts(
+    monkeypatch: pytest.MonkeyPatch, address: str, environment: dict[str, str], complaint: str | None
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(VoiceError, match=complaint) if complaint else nullcontext():
+        check(settled(address))
+
+
+def test_check_tells_a_missing_package_and_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openai", None)
+    with pytest.raises(VoiceError, match=r'pip install "moot\[openai\]"'):
+        check(settled(CHAT))
+
+
+async def test_one_client_serves_all_voices_of_an_endpoint_and_is_closed_with_the_pool(fake: Fake) -> None:
+    async with Pool() as pool:
+        voices = [voice_of(settled(address), pool) for address in (CHAT, RESPONSES, SCRIPT)]
+        clients = [await voice.connect() for voice in voices]
+        assert len({id(client) for client in clients}) == 1
+        async for _ in voices[0].speak("", HELLO):
+            pass
+    assert clients[0].is_closed()
+    assert len(fake.requests) == 1
+
+
+async def test_deltas_are_the_pieces_as_they_came(fake: Fake) -> None:
+    fake.replies.append(Reply(thoughts=("hm",)))
+    async with opened(CHAT) as voice:
+        deltas = [delta async for delta in voice.speak("", HELLO)]
+    assert deltas[1:-1] == [Thinking("hm"), Words("Hello"), Words(" there"), Words(".")]
