@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import termios
@@ -66,6 +67,7 @@ class Terminal:
 
 
 def _own_terminal() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a test run in the background has it ignored, and so would the child
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 

@@ -67,7 +67,7 @@ async def test_an_imported_speaker_can_say_what_it_heard_and_no_more() -> None:
     cy = Participant("Cy", "unknown:CY")
     with pytest.raises(VoiceError, match="cannot speak"):
         settle(parse("unknown:CY"))
-    with pytest.raises(VoiceError, match="moot fork last --voice 'Cy'=VOICE"):
+    with pytest.raises(VoiceError, match="moot fork ID --voice 'Cy'=VOICE"):
         check(cy)
     voice = open_voices(Heading((cy,)), Pool())["Cy"]
     assert voice.request("b", ()) == {"brief": "b", "messages": []}

@@ -76,4 +76,4 @@ def _print_table(rows: Sequence[Listing]) -> None:
         what = row.heading.title or row.heading.topic or str(dict(row.heading.arguments).get("prompt", ""))
         at = row.at[:16].replace("T", " ")
         table.add_row(row.id[:8], at, str(row.turns), "closed" if row.closed else "open", safe(who), safe(what))
-    console().print(table)
+    console().print(table, soft_wrap=False)

@@ -39,7 +39,7 @@ async def ready(heading: Heading, foreigners: Sequence[str] = ()) -> None:
         if address and participant.name in foreigners:
             raise VoiceError(
                 f"{participant.name}'s voice came with an imported file and would speak with {address}; "
-                f"choose one yourself: {program()} fork last --voice {participant.name}=VOICE"
+                f"choose one yourself: {program()} fork ID --voice {participant.name}=VOICE"
             )
         check(participant)
     with fetching() as progress:

@@ -25,7 +25,7 @@ def settle(spec: Spec) -> NoReturn:
 
 def check(participant: Participant) -> NoReturn:
     """Raise `VoiceError`, saying how to choose a voice."""
-    how = f"moot fork last --voice {participant.name!r}=VOICE"
+    how = f"moot fork ID --voice {participant.name!r}=VOICE"
     raise VoiceError(f"the text that {participant.name} comes from names no voice for it; choose one: {how}")
 
 
