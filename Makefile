@@ -12,7 +12,7 @@ CORE := src/moot/transcript.py,src/moot/view.py,src/moot/forms/*,src/moot/conven
 
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install --quiet
 PIN := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG_FILE=/dev/null \
-	$(BIN)/pip-compile --quiet --generate-hashes --no-allow-unsafe --unsafe-package moot --strip-extras \
+	$(BIN)/pip-compile --quiet --generate-hashes --no-allow-unsafe --unsafe-package moot --no-strip-extras \
 	--no-annotate --no-header --no-emit-options --no-config --newline lf --upgrade --uploaded-prior-to $(COOLING)
 
 .DELETE_ON_ERROR:

@@ -27,7 +27,7 @@ MOST_PARAMETERS = 8
 DEEPEST_INHERITANCE = 2
 LONGEST_DECISION = 40
 
-PIN = re.compile(r"[a-z0-9-]+==[a-z0-9.+!-]+ \\")
+PIN = re.compile(r"[a-z0-9-]+(\[[a-z0-9,-]+\])?==[a-z0-9.+!-]+ \\")
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
 
 AUDIT = """
