@@ -16,10 +16,10 @@ PIN := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG
 	--no-annotate --no-header --no-emit-options --no-config --newline lf --upgrade --uploaded-prior-to $(COOLING)
 
 .DELETE_ON_ERROR:
-.PHONY: help talk test check fix bench pins clean
+.PHONY: help talk test check fix bench bench-peers pins clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 talk: .venv/.talk ## let two models that run on this machine meet (more: make talk ARGS='--help')
 	@$(BIN)/moot talk $(ARGS)
@@ -42,6 +42,11 @@ fix: .venv/.test ## put style right where that can be done without thought
 bench: .venv/.test ## measure how fast moot starts, and what the embedded models have to read for each turn
 	$(BIN)/python bench/start.py
 	$(BIN)/python bench/reading.py
+	$(BIN)/python bench/share.py
+	$(BIN)/python bench/overhead.py
+
+bench-peers: .venv/.test ## measure moot beside other people's programs, each in an environment of its own (slow)
+	$(BIN)/python bench/peers/run.py $(ARGS)
 
 pins: .venv/.test ## choose all versions in constraints/ anew
 	$(PIN) --extra local --output-file constraints/talk.txt pyproject.toml constraints/talk.in

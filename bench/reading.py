@@ -57,7 +57,7 @@ async def talk(turns: int) -> list[Reading]:
     transcript = Transcript(Heading(cast_of(VOICES), seed=SEED)).then(Turn(CHAIR, (Text(PROMPT),)))
     people = transcript.heading.participants
     for participant in people:
-        check(participant)
+        check(participant, Pool())
     await prepare(people, lambda what, done, total: None)  # noqa: ARG005 - told, and not shown
     async with Pool() as pool:
         voices = [open_voice(participant, SEED, pool, Place(0, 2)) for participant in people]

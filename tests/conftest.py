@@ -29,7 +29,8 @@ def anyio_backend() -> str:
 def _at_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test a home of its own and take away whatever this user's environment says to moot."""
     for name in list(os.environ):
-        if name.startswith(("MOOT_", "ANTHROPIC_", "OPENAI_")) and not name.startswith("MOOT_TEST_"):
+        ours = name.startswith(("MOOT_", "ANTHROPIC_", "OPENAI_")) or name.endswith("_API_KEY")
+        if ours and not name.startswith("MOOT_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("MOOT_HOME", str(tmp_path_factory.mktemp("home")))
 

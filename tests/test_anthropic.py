@@ -291,10 +291,10 @@ def test_check_tells_a_missing_key_before_a_conversation_starts(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(VoiceError, match=complaint) if complaint else nullcontext():
-        check(settled(PLAIN))
+        check(settled(PLAIN), Pool())
 
 
 def test_check_tells_a_missing_package_and_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "anthropic", None)
     with pytest.raises(VoiceError, match=r'pip install "moot\[anthropic\]"'):
-        check(settled(PLAIN))
+        check(settled(PLAIN), Pool())

@@ -283,7 +283,7 @@ def test_text_and_markdown_are_exported_and_what_they_lose_is_said(moot_: Any) -
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (("talk", "antropic:x", "person"), 3, "did you mean 'anthropic:x'"),
+        (("talk", "antropic:x", "person"), 3, "did you mean 'anthropic'"),
         (("talk", "foo", "person"), 3, "unknown voice 'foo'"),
         (("talk", "local:", "person"), 3, "names no model"),
         (("talk", "script:ada.txt"), 2, "only one voice"),
@@ -529,3 +529,57 @@ def test_a_terminal_without_utf_8_gets_no_fault(moot_: Any, tmp_path: Path) -> N
     assert answer.returncode == 0, answer.stderr
     doctor = [sys.executable, "-c", "from moot.cli import main; main(['doctor'])"]
     assert b"encoding is ascii" in subprocess.run(doctor, env=environment, capture_output=True, check=False).stdout
+
+
+def test_a_participant_is_asked_on_a_fork(moot_: Any) -> None:
+    Path("bo.txt").write_text("And I am Bo.\n no \nWell, it depends.\n")
+    identity = start(moot_, "--turns", "2")
+    question = ("Is a river alive?", "--of", "bo", "--option", "yes", "--option", "no")
+    answer = moot_("ask", identity, *question)
+    assert answer.out == "no\n"
+    assert "scripted; on record as" in answer.err
+    assert "(Is a river alive? no)" in moot_("show").out
+    assert "the question is answered" in moot_("show").out
+    asked = moot_("ask", identity, *question, "--json", "--shuffle").json
+    assert (asked["answer"], asked["how"], asked["probabilities"]) == ("no", "scripted", None)
+    assert len(moot_("show", identity, "--json").json["turns"]) == 3
+    later = moot_("ask", "last", "Sure?", "--of", "bo", "--scale", "7", "--json").json
+    assert (later["answer"], later["words"]) == (None, "Well, it depends.")
+    assert "no option could be made out of: And I am Bo." in moot_("ask", identity, *question, "--at", "1").err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--of", "bo"),
+        ("--of", "bo", "--option", "yes"),
+        ("--of", "cy", "--scale", "3"),
+        ("--of", "bo", "--scale", "3", "--option", "a"),
+        ("--of", "bo", "--scale", "1"),
+        ("--of", "bo", "--scale", "3", "--at", "99"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused(moot_: Any, words: tuple[str, ...]) -> None:
+    identity = start(moot_)
+    answer = moot_("ask", identity, "Agreed?", *words)
+    assert answer.code == 2
+    assert len(moot_("list", "--json").json) == 1
+
+
+def test_reaching_a_limit_rests_with_code_4_and_resumes(moot_: Any) -> None:
+    answer = moot_(*TALK, "--max-time", "0")
+    assert answer.code == 4
+    assert "this run may take 0 seconds" in answer.err
+    assert "resume" in answer.out.splitlines()[-1]
+    assert moot_("list", "--json").json[0]["closed"] is None
+    assert moot_("resume", "--max-cost", "1").code == 0
+    assert moot_(*TALK, "--max-cost", "much").code == 2
+    assert moot_(*TALK, "--max-cost", "-1").code == 2
+
+
+def test_every_command_that_the_readme_names_is_one_and_every_command_is_named() -> None:
+    text = Path(__file__).parents[1].joinpath("README.md").read_text("utf-8")
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    named = set(re.findall(r"^moot ([a-z]+)", blocks, re.MULTILINE)) | set(re.findall(r"`moot ([a-z]+)", text))
+    assert named - set(COMMANDS) == set()
+    assert set(COMMANDS) - named == set()

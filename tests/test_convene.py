@@ -12,7 +12,19 @@ from moot.convene import Closed, Event, Pause, Retry, Said, Spoken, convene
 from moot.forms import Form, Move, Speak, Wait
 from moot.store import Conflict, StoreError, open_store
 from moot.store.sqlite import SqliteStore
-from moot.transcript import Heading, Participant, Text, Thought, Transcript, Turn, as_json, digest, freeze, link
+from moot.transcript import (
+    Heading,
+    Participant,
+    Question,
+    Text,
+    Thought,
+    Transcript,
+    Turn,
+    as_json,
+    digest,
+    freeze,
+    link,
+)
 from moot.view import Message, view
 from moot.voices import (
     Attempt,
@@ -48,10 +60,12 @@ class Telling:
         self.turns = list(turns)
         self.closed = 0
 
-    def request(self, brief: str, messages: Sequence[Message]) -> dict[str, Any]:
+    def request(self, brief: str, messages: Sequence[Message], ask: Question | None = None) -> dict[str, Any]:
         return {"brief": brief, "messages": [message.words for message in messages]}
 
-    async def speak(self, brief: str, messages: Sequence[Message]) -> AsyncGenerator[Delta, None]:
+    async def speak(
+        self, brief: str, messages: Sequence[Message], ask: Question | None = None
+    ) -> AsyncGenerator[Delta, None]:
         try:
             for delta in self.turns.pop(0):
                 match delta:
@@ -108,7 +122,9 @@ async def test_a_request_is_on_record_before_it_is_sent(store: SqliteStore) -> N
     sent: list[list[str]] = []
 
     class Watching(Telling):
-        async def speak(self, brief: str, messages: Sequence[Message]) -> AsyncGenerator[Delta, None]:
+        async def speak(
+            self, brief: str, messages: Sequence[Message], ask: Question | None = None
+        ) -> AsyncGenerator[Delta, None]:
             yield Attempt(self.request(brief, messages))
             sent.append([call.outcome for call in await store.calls("a1")])
             yield Done()
@@ -276,7 +292,9 @@ async def test_of_two_that_convene_one_conversation_the_second_is_refused(store:
     voices = await begin(store, scripted(["1", "3"], ["2", "4"], turns=4))
 
     class Overtaken(Telling):
-        async def speak(self, brief: str, messages: Sequence[Message]) -> AsyncGenerator[Delta, None]:
+        async def speak(
+            self, brief: str, messages: Sequence[Message], ask: Question | None = None
+        ) -> AsyncGenerator[Delta, None]:
             yield Attempt(self.request(brief, messages))
             stored = await store.read("a1")
             other = Turn("Ada", (Text("first"),))

@@ -321,7 +321,7 @@ async def test_any_gguf_file_speaks_as_its_kind_does(
     said = settings["stop"]
     assert isinstance(said, tuple)
     assert ("\n" in said) is stop
-    check(participant)
+    check(participant, Pool())
     async with Pool() as pool:
         assert _words(await _spoken(open_voice(participant, 1, pool, Place()), participant, ASKED))
 
@@ -349,7 +349,7 @@ async def test_a_damaged_model_is_refused_with_the_engines_reason(stocked: Path,
 
 async def test_missing_weights_are_told_with_the_command_that_brings_them() -> None:
     participant = _participant("local:smollm2")
-    check(participant)
+    check(participant, Pool())
     async with Pool() as pool:
         with pytest.raises(VoiceError, match=r"run: moot models fetch smollm2$"):
             await _spoken(open_voice(participant, 1, pool, Place()), participant, ASKED)
@@ -384,13 +384,13 @@ def test_an_address_that_stands_for_nothing_is_told_in_one_line(spec: str, said:
 
 def test_a_file_that_went_away_is_noticed_before_a_conversation_starts() -> None:
     with pytest.raises(VoiceError, match=r"there is no model at '/nowhere/a\.gguf'"):
-        check(Participant("Ada", "local:/nowhere/a.gguf"))
+        check(Participant("Ada", "local:/nowhere/a.gguf"), Pool())
 
 
 def test_a_missing_package_is_named_with_what_to_install() -> None:
     script = (
-        "from moot.voices.local import check; from moot.transcript import Participant\n"
-        "try: check(Participant('Ada', 'local:smollm2'))\n"
+        "from moot.voices.local import check; from moot.transcript import Participant; from moot.voices import Pool\n"
+        "try: check(Participant('Ada', 'local:smollm2'), Pool())\n"
         "except Exception as error: print(error)"
     )
     # -S: as if nothing were installed.

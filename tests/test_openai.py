@@ -401,13 +401,13 @@ def test_check_tells_a_missing_key_before_a_conversation_starts(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(VoiceError, match=complaint) if complaint else nullcontext():
-        check(settled(address))
+        check(settled(address), Pool())
 
 
 def test_check_tells_a_missing_package_and_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openai", None)
     with pytest.raises(VoiceError, match=r'pip install "moot\[openai\]"'):
-        check(settled(CHAT))
+        check(settled(CHAT), Pool())
 
 
 async def test_one_client_serves_all_voices_of_an_endpoint_and_is_closed_with_the_pool(fake: Fake) -> None:

@@ -68,7 +68,7 @@ async def test_an_imported_speaker_can_say_what_it_heard_and_no_more() -> None:
     with pytest.raises(VoiceError, match="cannot speak"):
         settle(parse("unknown:CY"))
     with pytest.raises(VoiceError, match="moot fork ID --voice 'Cy'=VOICE"):
-        check(cy)
+        check(cy, Pool())
     voice = open_voices(Heading((cy,)), Pool())["Cy"]
     assert voice.request("b", ()) == {"brief": "b", "messages": []}
     with pytest.raises(VoiceError, match="names no voice"):
@@ -102,6 +102,6 @@ async def test_what_needs_no_preparing_is_ready() -> None:
 def test_a_script_without_its_lines_cannot_speak() -> None:
     for broken in ({}, {"lines": "not a list"}):
         with pytest.raises(VoiceError, match="no lines to speak"):
-            check(Participant("Ada", "script:x", settings=freeze(broken)))
+            check(Participant("Ada", "script:x", settings=freeze(broken)), Pool())
     with pytest.raises(Invalid):
         Participant("chair", "script:x")

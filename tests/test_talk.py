@@ -106,5 +106,5 @@ def test_arguments_that_make_no_sense_are_refused(arguments: dict[str, object]) 
 
 
 def test_an_unknown_form_is_refused_by_name() -> None:
-    with pytest.raises(Invalid, match=r"no form 'debat'; there are talk"):
+    with pytest.raises(Invalid, match=r"no form 'debat'; there are ask, talk"):
         open_form(Heading((Participant("Ada", "person"),), form="debat"))

@@ -9,14 +9,16 @@ from __future__ import annotations
 import time
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moot.forms import Close, Post, Speak, Wait, open_form
+from moot.spending import Limits, Spent, refusal, reserved, spent
 from moot.store import Call, StoreError
 from moot.transcript import CHAIR, as_json, link, sound
 from moot.view import view
 from moot.voices import (
     Attempt,
+    Chosen,
     ContextFull,
     Delta,
     Done,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 
     from moot.store import Outcome, Store
-    from moot.transcript import Participant, Transcript, Turn
+    from moot.transcript import Participant, Question, Transcript, Turn
     from moot.voices import Voice
 
 
@@ -66,9 +68,10 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """The conversation rests, and why; convening again goes on."""
+    """The conversation rests, and why; convening again goes on. `limit` is whether a cap was reached."""
 
     reason: str
+    limit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,8 @@ class Closed:
 
     reason: str
 
+
+NO_LIMITS = Limits()
 
 Event = Said | Retry | Spoken | Pause | Closed
 
@@ -90,9 +95,16 @@ class _Turned:
 
 
 async def convene(
-    store: Store, identity: str, voices: Mapping[str, Voice], *, more: int | None = None
+    store: Store,
+    identity: str,
+    voices: Mapping[str, Voice],
+    *,
+    more: int | None = None,
+    limits: Limits = NO_LIMITS,
 ) -> AsyncGenerator[Event, None]:
     """Carry the conversation `identity` on until its form closes it, someone is waited for, or `more` turns are spoken.
+
+    It also rests before a request is sent with which a cap of `limits` might be passed.
 
     Raises `VoiceError` where a voice gives up and `StoreError` where the record cannot be kept; all turns yielded as
     `Spoken` are on record even then.
@@ -105,6 +117,7 @@ async def convene(
         return
     transcript, chain, form = stored.transcript, stored.digest, open_form(stored.transcript.heading)
     limit = None if more is None else _spoken(transcript) + more
+    ledger = _Ledger(limits, await store.calls(identity), _spoken(transcript))
     while True:
         match form(transcript):
             case Close(reason):
@@ -119,8 +132,8 @@ async def convene(
                 return
             case Post(turn):
                 told = _posted(turn)
-            case Speak(name):  # exhaustive
-                told = _speak(store, identity, transcript, name, voices[name])
+            case Speak(name, ask):  # exhaustive
+                told = _speak(_Desk(store, identity, ledger), transcript, name, voices[name], ask)
         before = transcript
         async with aclosing(told) as events:
             async for event in events:
@@ -143,54 +156,104 @@ async def _posted(turn: Turn) -> AsyncGenerator[_Turned, None]:
 
 
 async def _speak(
-    store: Store, identity: str, transcript: Transcript, name: str, voice: Voice
+    desk: _Desk, transcript: Transcript, name: str, voice: Voice, ask: Question | None
 ) -> AsyncGenerator[Event | _Turned, None]:
     """Let one participant speak: its words as they come, and at last the turn; each request is on record first."""
     participant = transcript.heading.participant(name)
     messages = view(transcript, name)
-    draft = _Draft(
-        participant, shown_labels(participant, messages), Call(len(transcript.turns), name, participant.voice, "")
-    )
+    labels = () if ask else shown_labels(participant, messages)
+    draft = _Draft(participant, labels, Call(len(transcript.turns), name, participant.voice, ""), ask)
     number: int | None = None
     try:
-        async with aclosing(voice.speak(participant.brief, messages)) as deltas:
+        async with aclosing(voice.speak(participant.brief, messages, ask)) as deltas:
             async for delta in deltas:
                 match delta:
                     case Attempt(request):
-                        draft = draft.anew(link("", dict(request)))
-                        number = await store.begin(identity, draft.call)
+                        draft = draft.anew(request)
+                        if why := desk.ledger.refusal(draft.call):
+                            yield Pause(why, limit=True)
+                            return
+                        number = await desk.begin(draft.call)
                     case Failed(error, wait):
-                        if number is not None:
-                            await store.finish(number, draft.ended("failed", error, request_id=delta.request_id))
+                        await desk.finish(number, draft.ended("failed", error, request_id=delta.request_id))
                         number = None
                         yield Retry(name, error, wait)
-                    case Words() | Thinking() | Done():  # exhaustive
+                    case Words() | Thinking() | Chosen() | Done():  # exhaustive
                         for piece in draft.take(delta):
                             yield Said(name, piece)
-                        if draft.overran:
-                            break
+                if draft.overran:
+                    break
         speech = draft.speech()
         for piece in draft.rest():
             yield Said(name, piece)
-        ended = draft.ended("done", cut=speech.cut)
-        yield _Turned(speech.turn, None if number is None else (number, ended))
+        yield _Turned(speech.turn, desk.ending(number, draft.ended("done", cut=speech.cut)))
         number = None
     except Rest:
         yield Pause(f"{name} has left for now")
     except ContextFull as full:
-        await store.close(identity, str(full))
+        await desk.store.close(desk.identity, str(full))
         yield Closed(str(full))
-    finally:
-        if number is not None:  # left in the middle: what was said so far is kept, beside the record
-            await store.finish(number, draft.ended("left"))
+    finally:  # where it was left in the middle, what was said so far is kept, beside the record
+        await desk.finish(number, draft.ended("left"))
+
+
+class _Ledger:
+    """What this conversation has used, in all and in this run."""
+
+    def __init__(self, limits: Limits, calls: Sequence[Call], turns: int) -> None:
+        self._limits = limits
+        self._begun = time.monotonic()
+        self._all = spent(calls, turns, limits.price)
+        self._run = Spent()
+
+    def refusal(self, call: Call) -> str:
+        """Say why this call must not be sent, or nothing."""
+        limits = self._limits
+        run = replace(self._run, seconds=time.monotonic() - self._begun)
+        return refusal(limits.conversation, self._all, call, limits.price, "this conversation") or refusal(
+            limits.run, run, call, limits.price, "this run"
+        )
+
+    def add(self, call: Call, turns: int) -> None:
+        """Count a call that has ended, and the turns that came of it."""
+        price = self._limits.price
+        self._all = replace(self._all.and_call(call, price), turns=self._all.turns + turns)
+        self._run = replace(self._run.and_call(call, price), turns=self._run.turns + turns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Where the requests of one conversation are put on record and counted."""
+
+    store: Store
+    identity: str
+    ledger: _Ledger
+
+    async def begin(self, call: Call) -> int:
+        """Put a request on record before it is sent."""
+        return await self.store.begin(self.identity, call)
+
+    async def finish(self, number: int | None, call: Call) -> None:
+        """Put on record what became of a request that came to nothing."""
+        if number is not None:
+            self.ledger.add(call, 0)
+            await self.store.finish(number, call)
+
+    def ending(self, number: int | None, call: Call) -> tuple[int, Call] | None:
+        """Count a request that became a turn, and return its end, to be recorded with the turn."""
+        self.ledger.add(call, 1)
+        return None if number is None else (number, call)
 
 
 class _Draft:
     """What a voice has said so far in one attempt, and how much of that is sure to stay."""
 
-    def __init__(self, participant: Participant, labels: Sequence[str], call: Call) -> None:
+    def __init__(
+        self, participant: Participant, labels: Sequence[str], call: Call, ask: Question | None = None
+    ) -> None:
         self.call = call
         self.overran = False
+        self._ask = ask
         self._participant = participant
         self._labels = labels
         self._deltas: list[Delta] = []
@@ -200,34 +263,41 @@ class _Draft:
         self._first: int | None = None
         self._done = Done()
 
-    def anew(self, request: str) -> _Draft:
+    def anew(self, request: Mapping[str, Any]) -> _Draft:
         """Return an empty draft for the next attempt."""
-        return _Draft(self._participant, self._labels, replace(self.call, request=request))
+        most_read, most_written = reserved(request)
+        call = replace(
+            self.call, request=link("", dict(request)), reserved_input=most_read, reserved_output=most_written
+        )
+        return _Draft(self._participant, self._labels, call, self._ask)
 
-    def take(self, delta: Words | Thinking | Done) -> Iterator[Words | Thinking]:
+    def take(self, delta: Words | Thinking | Chosen | Done) -> Iterator[Words | Thinking]:
         """Add a delta; yield what can be shown of it now."""
         self._deltas.append(delta)
+        if self._first is None and not isinstance(delta, Done):
+            self._first = self._elapsed()
         match delta:
             case Done():
                 self._done = delta
-                return
             case Thinking():
-                if delta.text:
-                    yield delta
-            case Words():  # exhaustive
-                line = self._text.rfind("\n") + 1
-                self._text += delta.text
-                self.overran = overrun(self._text[line:], self._labels) is not None
-                sure = self._shown if self.overran else settled_length(self._text, self._labels)
-                if sure > self._shown:
-                    yield Words(self._text[self._shown : sure])
-                    self._shown = sure
-        if self._first is None:
-            self._first = self._elapsed()
+                yield delta
+            case Words():
+                yield from self._sure(delta.text)
+            case Chosen():  # exhaustive
+                pass
+
+    def _sure(self, text: str) -> Iterator[Words]:
+        line = self._text.rfind("\n") + 1
+        self._text += text
+        self.overran = overrun(self._text[line:], self._labels) is not None
+        shown = self._shown
+        self._shown = shown if self.overran else max(shown, settled_length(self._text, self._labels))
+        if piece := self._text[shown : self._shown]:
+            yield Words(piece)
 
     def speech(self) -> Speech:
         """Return what it all came to."""
-        return fold(self._participant, self._deltas, self._labels)
+        return fold(self._participant, self._deltas, self._labels, self._ask)
 
     def rest(self) -> Iterator[Words]:
         """Yield the words of the finished turn that were held back until now."""

@@ -29,6 +29,7 @@ Settings = tuple[tuple[str, Value], ...]
 
 STOPS: tuple[Stop, ...] = get_args(Stop)
 LONGEST_NAME = 64
+FEWEST_OPTIONS = 2
 
 
 class Invalid(ValueError):
@@ -101,6 +102,22 @@ class Ballot:
             raise Invalid(f"{len(self.options)} options need as many probabilities, not {len(self.probabilities)}")
         if not all(map(math.isfinite, self.probabilities or ())):
             raise Invalid("a ballot's probabilities must be finite")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a ballot answers: a question and its options, in the order in which they are shown."""
+
+    text: str
+    options: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _make_sound(self, "text")
+        object.__setattr__(self, "options", tuple(map(sound, self.options)))
+        if len(set(self.options)) != len(self.options) or len(self.options) < FEWEST_OPTIONS:
+            raise Invalid(f"a question needs {FEWEST_OPTIONS} or more different options, not {list(self.options)}")
+        if not all(option.strip() for option in self.options):
+            raise Invalid("an option of a question cannot be empty")
 
 
 Part = Text | Thought | Ballot

@@ -194,7 +194,7 @@ class Responses:
                 "context_length_exceeded",
             )
 
-    def events(self, body: Body, reply: Reply, fake: Fake) -> Iterator[str]:  # noqa: ARG002 - see Wire
+    def events(self, body: Body, reply: Reply, fake: Fake) -> Iterator[str]:
         """Yield the events of one response, numbered."""
         for number, event in enumerate(self._events(body, reply)):
             yield _sse(event | {"sequence_number": number})
@@ -264,7 +264,7 @@ class Chat(Responses):
         if _words(body) > fake.context:
             raise _bad("the request exceeds the available context size, try increasing it", "exceed_context_size_error")
 
-    def events(self, body: Body, reply: Reply, fake: Fake) -> Iterator[str]:  # noqa: ARG002 - see Wire
+    def events(self, body: Body, reply: Reply, fake: Fake) -> Iterator[str]:
         """Yield the chunks and [DONE]."""
         frame: Body = {"id": "chatcmpl-fake", "object": "chat.completion.chunk", "model": body["model"]}
         for choice in self._choices(reply):

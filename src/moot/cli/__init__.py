@@ -25,6 +25,7 @@ COMMANDS = {
     "talk": "Let two or more voices talk, live and on the record.",
     "resume": "Go on with a conversation.",
     "say": "Step in: add a turn to a conversation.",
+    "ask": "Ask a participant a question with fixed options, on a fork.",
     "fork": "Start a new conversation from any turn of another.",
     "show": "Read a conversation.",
     "list": "List the conversations on record.",
@@ -32,7 +33,9 @@ COMMANDS = {
     "verify": "Check that the record is whole and agrees with its digests.",
     "export": "Write a conversation as text, Markdown or JSON.",
     "import": "Put conversations from files on record.",
+    "cost": "Count the calls, tokens and dollars of conversations.",
     "voices": "List who can speak here, and what they need.",
+    "keys": "Keep the keys of hosted voices where only you can read them.",
     "models": "List, fetch or remove the embedded models.",
     "doctor": "Find and explain common troubles.",
 }
@@ -118,13 +121,15 @@ def _run(arguments: list[str]) -> int:
 
 
 def _code(error: Exception) -> int | None:
-    from moot.formats import Unreadable  # noqa: PLC0415 - an error is the only time that these are needed
+    from moot.config import ConfigError  # noqa: PLC0415 - an error is the only time that these are needed
+    from moot.formats import Unreadable  # noqa: PLC0415
+    from moot.keys import KeysError  # noqa: PLC0415
     from moot.store import NotFound, StoreError  # noqa: PLC0415
     from moot.transcript import Invalid  # noqa: PLC0415
     from moot.voices import VoiceError  # noqa: PLC0415
 
     match error:
-        case Invalid() | Unreadable() | NotFound():
+        case Invalid() | Unreadable() | NotFound() | ConfigError() | KeysError():
             return USAGE
         case VoiceError():
             return VOICE

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from moot.cli import record
 from moot.transcript import Invalid, freeze
 from moot.voices.spec import Settled, parse, settle
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 async def settled(store: Store, spec: Spec, index: int) -> Settled:
     """Return what an address stands for; a replay's are the words of `ID/NAME`, or of the same place."""
-    stands = settle(spec)
+    stands = settle(spec, record.config().endpoints)
     if spec.kind != "replay":
         return stands
     prefix, _, name = spec.model.partition("/")

@@ -15,6 +15,8 @@ import click
 from moot import __version__
 from moot.cli import record
 from moot.cli.terminal import console, print_json, safe
+from moot.config import Config, ConfigError, user_folder
+from moot.keys import KeysError, find, read
 from moot.store import StoreError, open_store
 
 if TYPE_CHECKING:
@@ -65,7 +67,10 @@ def _findings(path: Path) -> Iterator[Finding]:
     yield _sqlite()
     yield _record(path)
     yield _room(path)
-    yield from _voices()
+    config, complaint = _config()
+    yield complaint or _sources(config)
+    yield from _keys(config)
+    yield from _voices(config)
     yield _terminal()
 
 
@@ -103,10 +108,47 @@ def _room(path: Path) -> Finding:
     return Finding("ok", f"{free / 1e9:.0f} GB free")
 
 
-def _voices() -> Iterator[Finding]:
+def _config() -> tuple[Config, Finding | None]:
+    """Return the configuration, or the usual one and what is wrong with this user's."""
+    try:
+        return record.config(), None
+    except ConfigError as error:
+        return Config(user_folder(os.environ)), Finding("trouble", str(error), "until then all else here is the usual")
+
+
+def _sources(config: Config) -> Finding:
+    if not config.sources:
+        return Finding("ok", f"no configuration; yours would be {config.folder / 'config.toml'}")
+    where = " and ".join(map(str, config.sources))
+    if config.trusted:
+        return Finding("ok", f"configured by {where}")
+    return Finding("ok", f"configured by {where}; the project's file is not trusted to say where keys go")
+
+
+def _keys(config: Config) -> Iterator[Finding]:
+    """Tell of each key which source won, and of its value no more than its end."""
+    from moot.cli.keys import users_of_keys  # noqa: PLC0415 - only needed to look
+
+    try:
+        kept = read(config.folder)
+    except KeysError as error:
+        yield Finding("trouble", str(error))
+        kept = {}
+    for variable in sorted({*kept, *users_of_keys(config)}):
+        set_here = os.environ.get(variable, "").strip()
+        if not set_here and variable not in kept:
+            continue
+        found = find(variable, config.folder, os.environ)
+        end = f" (ends in {found.end})" if found and found.end else ""
+        source = "the environment" if set_here else "the key file"
+        other = ", which wins over the key file" if set_here and variable in kept else ""
+        yield Finding("ok", f"{variable} comes from {source}{other}{end}")
+
+
+def _voices(config: Config) -> Iterator[Finding]:
     from moot.cli.voices import kinds  # noqa: PLC0415 - looks at files and packages
 
-    for kind in kinds():
+    for kind in kinds(config):
         yield Finding("note" if kind.needs else "ok", kind.written, f"needs {kind.needs}" if kind.needs else "")
     if find_spec("pip") is None and not (shutil.which("pip3") or shutil.which("pip")):
         yield Finding("note", "pip is not installed", "models of moot's own cannot be fetched without it")

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from moot.cli import LIMIT, caps, record
 from moot.cli.terminal import Lines, colour, console, print_json, program, safe
-from moot.convene import Closed, Pause, Retry, Said, Spoken, convene
+from moot.convene import NO_LIMITS, Closed, Pause, Retry, Said, Spoken, convene
 from moot.transcript import CHAIR
-from moot.voices import Pool, VoiceError, Words
+from moot.voices import VoiceError, Words
 from moot.voices.spec import check, open_voices, prepare
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from moot.convene import Event
+    from moot.spending import Limits
     from moot.store import Store
     from moot.transcript import Heading, Turn
 
@@ -41,7 +43,7 @@ async def ready(heading: Heading, foreigners: Sequence[str] = ()) -> None:
                 f"{participant.name}'s voice came with an imported file and would speak with {address}; "
                 f"choose one yourself: {program()} fork ID --voice {participant.name}=VOICE"
             )
-        check(participant)
+        check(participant, record.pool())
     with fetching() as progress:
         await prepare(heading.participants, progress)
 
@@ -67,19 +69,21 @@ def fetching() -> Generator[Callable[[str, int, int], None]]:
         yield progress
 
 
-async def carry(store: Store, identity: str, *, more: int | None = None, as_json: bool = False) -> None:
-    """Carry a conversation on, showing it, and say at the end how to go on from here."""
+async def carry(
+    store: Store, identity: str, *, more: int | None = None, limits: Limits = NO_LIMITS, silent: bool = False
+) -> Pause | Closed:
+    """Carry a conversation on, showing it unless `silent`, and return how it ended for now."""
     stored = await store.read(identity)
     heading = stored.transcript.heading
     typed = [one.name for one in heading.participants if one.voice == "person" and sys.stdin.isatty()]
-    screen = _Screen(heading.names, typed, silent=as_json)
-    why = ""
+    screen = _Screen(heading.names, typed, silent=silent)
+    ending: Pause | Closed = Closed("")
     try:
-        async with Pool() as pool:
-            async for event in convene(store, identity, open_voices(heading, pool), more=more):
+        async with record.pool() as pool:
+            async for event in convene(store, identity, open_voices(heading, pool), more=more, limits=limits):
                 screen.show(event)
                 if isinstance(event, Pause | Closed):
-                    why = event.reason
+                    ending = event
     except asyncio.CancelledError:
         screen.close("interrupted; the unfinished turn is not on record, all others are")
         click.echo(await _ways_on(store, identity))
@@ -89,12 +93,25 @@ async def carry(store: Store, identity: str, *, more: int | None = None, as_json
         kept = len((await store.read(identity)).transcript.turns)
         on = f"{program()} resume {identity[:8]}"
         raise VoiceError(f"{error}; conversation {identity[:8]} keeps its {kept} turns, go on with: {on}") from None
+    screen.close(ending.reason)
+    return ending
+
+
+async def carry_and_tell(store: Store, identity: str, more: int | None = None) -> None:
+    """Carry a conversation on within the limits that were asked for, and say how to go on from here.
+
+    Ends the command with the code for a limit where one was reached.
+    """
+    as_json = record.wants_json()
+    ending = await carry(store, identity, more=more, limits=caps.limits(), silent=as_json)
     if as_json:
         after = await store.read(identity)
-        print_json({"id": identity, "turns": len(after.transcript.turns), "closed": after.listing.closed, "why": why})
-        return
-    screen.close(why)
-    click.echo(await _ways_on(store, identity))
+        turns, closed = len(after.transcript.turns), after.listing.closed
+        print_json({"id": identity, "turns": turns, "closed": closed, "why": ending.reason})
+    else:
+        click.echo(await _ways_on(store, identity))
+    if isinstance(ending, Pause) and ending.limit:
+        raise click.exceptions.Exit(LIMIT)
 
 
 async def _ways_on(store: Store, identity: str) -> str:

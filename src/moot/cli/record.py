@@ -12,7 +12,7 @@ import secrets
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 
@@ -21,7 +21,9 @@ from moot.store import open_store
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from moot.config import Config
     from moot.store import Store
+    from moot.voices import Pool
 
 T = TypeVar("T")
 
@@ -47,6 +49,31 @@ as_json = click.option("--json", is_flag=True, expose_value=False, callback=_rem
 def wants_json() -> bool:
     """Whether the command that runs was asked for JSON."""
     return "moot.json" in click.get_current_context().meta
+
+
+def config() -> Config:
+    """Return what is configured for the command that runs: read when first asked for, and the same from then on."""
+    from moot.config import load  # noqa: PLC0415 - half of the commands need none
+
+    meta = click.get_current_context().meta
+    if "moot.config" not in meta:
+        meta["moot.config"] = load(_here(), os.environ)
+    return cast("Config", meta["moot.config"])
+
+
+def pool() -> Pool:
+    """Return what voices share, with the endpoints and keys that are configured for the command that runs."""
+    from moot.voices import Pool  # noqa: PLC0415 - only who lets a voice speak needs one
+
+    found = config()
+    return Pool(found.endpoints, found.key)
+
+
+def _here() -> Path | None:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # somebody has removed this folder
+        return None
 
 
 def path() -> Path:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from moot.cli import record
+from moot.cli import caps, record
 from moot.transcript import CHAIR
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ OPEN_ENDED = 12
 @click.argument("conversation", default="last")
 @click.option("--turns", type=click.IntRange(0), help="Go on until so many turns are spoken in all.")
 @click.option("--more", type=click.IntRange(0), help="Go on for so many turns more.")
+@caps.options
 @record.option
 @record.as_json
 def command(
@@ -37,7 +38,7 @@ def command(
     """
     if turns is not None and more is not None:
         raise click.UsageError("--turns counts all turns and --more those from now on: give one of them")
-    from moot.cli.live import carry, ready  # noqa: PLC0415 - heavy, and only needed once the words make sense
+    from moot.cli.live import carry_and_tell, ready  # noqa: PLC0415 - heavy, and only needed once the words make sense
 
     async def work(store: Store) -> None:
         identity = await store.find(conversation)
@@ -49,6 +50,6 @@ def command(
             limit = OPEN_ENDED
         if limit != 0 and not stored.listing.closed:
             await ready(heading, stored.listing.foreigners)
-        await carry(store, identity, more=limit, as_json=record.wants_json())
+        await carry_and_tell(store, identity, limit)
 
     record.run(work)

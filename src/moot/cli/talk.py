@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from moot.cli import record
+from moot.cli import caps, record
 from moot.cli.terminal import console, safe
 from moot.transcript import Heading, Participant, Transcript, freeze, same_name
 from moot.voices.spec import is_spec, parse
@@ -37,6 +37,7 @@ TURNS = 12
 )
 @click.option("--title", default="", help="A title for lists and exports.")
 @click.option("--series", default="", help="The series that this conversation belongs to.")
+@caps.options
 @record.option
 @record.as_json
 def command(
@@ -60,7 +61,7 @@ def command(
     The prompt goes to the first speaker alone, whose words open the conversation for the next. See `moot voices` for
     who can speak here. Ctrl-C leaves a conversation that `moot resume` goes on with.
     """
-    from moot.cli.live import carry, ready  # noqa: PLC0415 - heavy, and only needed once the words make sense
+    from moot.cli.live import carry_and_tell, ready  # noqa: PLC0415 - heavy, and only needed once the words make sense
 
     voices, prompt = _voices_and_prompt(words)
 
@@ -78,7 +79,7 @@ def command(
         await store.start(identity, Transcript(heading))
         if not record.wants_json():
             introduce(heading, identity)
-        await carry(store, identity, as_json=record.wants_json())
+        await carry_and_tell(store, identity)
 
     record.run(work)
 

@@ -11,7 +11,6 @@ from moot.cli import record
 from moot.cli.terminal import console, print_json, safe
 from moot.transcript import CHAIR, link
 from moot.view import view
-from moot.voices import Pool
 from moot.voices.spec import open_voices
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def request_for(stored: Stored, name: str, number: int) -> dict[str, Any]:
     heading = stored.transcript.heading
     participant = heading.participant(name)
     before = stored.transcript.until(number - 1)
-    return open_voices(heading, Pool())[name].request(participant.brief, view(before, name))
+    return open_voices(heading, record.pool())[name].request(participant.brief, view(before, name))
 
 
 async def _was_sent(store: Store, stored: Stored, name: str, number: int, digest: str) -> bool | None:

@@ -6,11 +6,11 @@ always gives the same move, which is why a conversation can be resumed, forked a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from moot.transcript import Invalid, Transcript, Turn
+from moot.transcript import Invalid, Question, Transcript, Turn, link
 
 if TYPE_CHECKING:
     from moot.transcript import Heading
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Let this participant speak."""
+    """Let this participant speak; where it is asked something, its turn is a ballot that only the chair sees."""
 
     name: str
+    ask: Question | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +49,21 @@ Move = Speak | Post | Wait | Close
 Form = Callable[[Transcript], Move]
 
 
+def in_seeded_order(options: Sequence[str], seed: int, salt: str) -> tuple[str, ...]:
+    """Return the options in an order that only the seed and the salt decide: as good as by chance, and repeatable."""
+    return tuple(sorted(options, key=lambda option: link(f"{seed} {salt}", option)))
+
+
 def open_form(heading: Heading) -> Form:
     """Rebuild the form that a heading names, with its arguments; `Invalid` where there is no such form or argument."""
-    from moot.forms.talk import talk  # noqa: PLC0415 - forms import Move from here
+    from moot.forms.ask import ask  # noqa: PLC0415 - forms import Move from here
+    from moot.forms.talk import talk  # noqa: PLC0415 - the same
 
-    shelf = {"talk": talk}
+    shelf: dict[str, Callable[..., Form]] = {"talk": talk, "ask": ask}
     maker = shelf.get(heading.form)
     if maker is None:
         raise Invalid(f"there is no form {heading.form!r}; there are {', '.join(sorted(shelf))}")
     try:
-        return maker(**dict(heading.arguments))  # pyright: ignore[reportArgumentType] - checked by the form itself
+        return maker(**dict(heading.arguments))
     except TypeError as error:
         raise Invalid(f"the form {heading.form!r} was given arguments that it does not take: {error}") from None

@@ -36,7 +36,8 @@ class Call:
 
     `seq` is the index of the turn it was for, `request` the digest of the exact request, `partial` the words of an
     attempt that came to nothing, `cut` the words cut off a turn. Tokens are as reported, None where they were not;
-    `first_ms` and `total_ms` are milliseconds to the first word and to the end.
+    `first_ms` and `total_ms` are milliseconds to the first word and to the end; `reserved_input` and `reserved_output`
+    are the most tokens that the request could have had read and written.
     """
 
     seq: int
@@ -57,6 +58,8 @@ class Call:
     reasoning: int | None = None
     first_ms: int | None = None
     total_ms: int | None = None
+    reserved_input: int = 0
+    reserved_output: int = 0
 
 
 @dataclass(frozen=True, slots=True)

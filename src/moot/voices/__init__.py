@@ -7,13 +7,15 @@ puts that on record before asking for more. This file knows no wire; each has a 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections import defaultdict
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
-from moot.transcript import Part, Stop, Text, Thought, Turn, sound
+from moot.transcript import Ballot, Part, Question, Stop, Text, Thought, Turn, sound
+from moot.voices.endpoints import KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from moot.transcript import Participant
     from moot.view import Message
+    from moot.voices.endpoints import Endpoint
 
 T = TypeVar("T")
 
@@ -78,6 +81,15 @@ class Thinking:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """The answer to what was asked: an option, the probability of each where it is known, and how it was obtained."""
+
+    answer: str
+    probabilities: tuple[float, ...] | None = None
+    how: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The attempt broke; all its words are void. `wait` is the seconds until the next one, None after the last."""
 
@@ -96,18 +108,24 @@ class Done:
     request_id: str = ""
 
 
-Delta = Attempt | Words | Thinking | Failed | Done
+Delta = Attempt | Words | Thinking | Chosen | Failed | Done
 
 
 class Voice(Protocol):
     """Something that can speak for a participant."""
 
-    def request(self, brief: str, messages: Sequence[Message]) -> dict[str, Any]:
+    def request(self, brief: str, messages: Sequence[Message], ask: Question | None = None) -> dict[str, Any]:
         """Return the exact request that `speak` would send for this view: plain JSON, no key, no clock, no network."""
         ...
 
-    def speak(self, brief: str, messages: Sequence[Message]) -> AsyncGenerator[Delta, None]:
-        """Stream one turn: for each try an `Attempt` and its words, ended by `Failed` or `Done`."""
+    def speak(
+        self, brief: str, messages: Sequence[Message], ask: Question | None = None
+    ) -> AsyncGenerator[Delta, None]:
+        """Stream one turn: for each try an `Attempt` and its words, ended by `Failed` or `Done`.
+
+        Where something is asked, `Chosen` is told before `Done`; where no option could be made out even after one
+        repair, the words that came instead are told.
+        """
         ...
 
 
@@ -119,13 +137,17 @@ class Speech:
     cut: str = ""
 
 
-def fold(participant: Participant, deltas: Iterable[Delta], labels: Sequence[str] = ()) -> Speech:
+def fold(
+    participant: Participant, deltas: Iterable[Delta], labels: Sequence[str] = (), ask: Question | None = None
+) -> Speech:
     """Join the deltas of one attempt into a turn; how the stream was cut into deltas makes no difference.
 
     `labels` are the names that the speaker has been shown before words: where a line of its own opens with one, the
-    speaker has gone on to write somebody else's turn, and the turn ends before that line.
+    speaker has gone on to write somebody else's turn, and the turn ends before that line. Where `ask` was answered, the
+    answer stands in place of the words that it came in.
     """
     runs: list[Words | Thinking] = []
+    chosen: Chosen | None = None
     stop: Stop = "end"
     for delta in deltas:
         match delta:
@@ -135,14 +157,21 @@ def fold(participant: Participant, deltas: Iterable[Delta], labels: Sequence[str
                 runs[-1] = Thinking(runs[-1].text + text, seal)
             case Words() | Thinking():
                 runs.append(delta)
+            case Chosen():
+                chosen = delta
             case Done():
                 stop = delta.stop
-            case Attempt() | Failed():
+            case Attempt() | Failed():  # exhaustive
                 runs.clear()
+                chosen = None
+    if ask and chosen:
+        thoughts = _parts((run for run in runs if isinstance(run, Thinking)), participant.voice)
+        ballot = Ballot(ask.text, ask.options, chosen.answer, chosen.probabilities, chosen.how)
+        return Speech(Turn(participant.name, (*thoughts, ballot), (), stop))
     said = "".join(run.text for run in runs if isinstance(run, Words))
     found = overrun(said, labels)
     if found is None:
-        return Speech(Turn(participant.name, _parts(runs, participant.voice), stop=stop))
+        return Speech(Turn(participant.name, _parts(runs, participant.voice), () if ask else None, stop))
     keep, label = found
     parts = _parts(_until(runs, keep), participant.voice)
     turn = Turn(participant.name, parts, stop="interrupted", marks=(f"spoke for {label}",))
@@ -192,10 +221,20 @@ def settled_length(text: str, labels: Sequence[str]) -> int:
     return len(text[:start].rstrip()) if undecided else len(text)
 
 
-class Pool:
-    """What several voices of one process share (a client, a running model), opened once and closed at the end."""
+def _of_environment(variable: str) -> str:
+    return os.environ.get(variable, "")
 
-    def __init__(self) -> None:
+
+class Pool:
+    """What several voices of one process share (a client, a running model), opened once and closed at the end.
+
+    It also carries what the user has configured: `endpoints` by name, and `key`, which returns the key that a variable
+    stands for (empty where there is none).
+    """
+
+    def __init__(self, endpoints: Mapping[str, Endpoint] = KNOWN, key: Callable[[str], str] | None = None) -> None:
+        self.endpoints = endpoints
+        self.key = key or _of_environment
         self._stack = AsyncExitStack()
         self._shared: dict[Hashable, Any] = {}
         self._opening: defaultdict[Hashable, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -231,6 +270,7 @@ class Place:
 
 __all__ = [
     "Attempt",
+    "Chosen",
     "ContextFull",
     "Delta",
     "Done",

@@ -25,6 +25,7 @@ from moot.voices.attempts import (
     one_line,
     without_key,
 )
+from moot.voices.ballots import answers, with_question
 from moot.voices.endpoint import (
     BRIEF,
     NO_KEY,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     import httpx2
     from anthropic import AsyncAnthropic
 
-    from moot.transcript import Participant, Stop, Thought, Value
+    from moot.transcript import Participant, Question, Stop, Thought, Value
     from moot.view import Message
     from moot.voices import Delta, Place, Pool, Voice
     from moot.voices.attempts import Sign
@@ -86,10 +87,10 @@ def open_voice(participant: Participant, seed: int, pool: Pool, place: Place) ->
     return MessagesVoice(participant, connect, variable)
 
 
-def check(participant: Participant) -> None:
+def check(participant: Participant, pool: Pool) -> None:
     """Raise `VoiceError` where this voice lacks its package or its key; nothing is connected."""
     check_package(participant.voice, ANTHROPIC)
-    find_endpoint(participant.voice, dict(participant.settings), ANTHROPIC)
+    find_endpoint(participant.voice, dict(participant.settings), ANTHROPIC, pool.key)
 
 
 def _name(model: str) -> str:
@@ -99,7 +100,7 @@ def _name(model: str) -> str:
 
 async def _connect(voice: str, settings: Sequence[tuple[str, Value]], pool: Pool) -> AsyncAnthropic:
     check_package(voice, ANTHROPIC)
-    endpoint = find_endpoint(voice, dict(settings), ANTHROPIC)
+    endpoint = find_endpoint(voice, dict(settings), ANTHROPIC, pool.key)
     return await pool.share(("anthropic", endpoint.base_url, endpoint.key), partial(_open_client, endpoint))
 
 
@@ -115,7 +116,10 @@ async def _open_client(endpoint: Endpoint) -> tuple[AsyncAnthropic, Callable[[],
         base_url=endpoint.base_url or ANTHROPIC.own,
         max_retries=0,
         timeout=httpx2.Timeout(None, connect=PATIENCE.connect),
-        http_client=anthropic.DefaultAsyncHttpxClient(event_hooks={"request": [withhold]}),
+        http_client=anthropic.DefaultAsyncHttpxClient(
+            event_hooks={"request": [withhold]},
+            follow_redirects=False,  # a key goes where it was meant to go, and no further
+        ),
     )
     return client, client.close
 
@@ -129,8 +133,9 @@ class MessagesVoice:
     variable: str = ""
     patience: Patience = PATIENCE
 
-    def request(self, brief: str, messages: Sequence[Message]) -> dict[str, Any]:
+    def request(self, brief: str, messages: Sequence[Message], ask: Question | None = None) -> dict[str, Any]:
         """Return the exact request for this view."""
+        messages = with_question(messages, ask)
         settings: dict[str, Any] = dict(self.participant.settings)
         thinking = settings.get("thinking") or 0
         body: dict[str, Any] = {
@@ -151,9 +156,13 @@ class MessagesVoice:
         body |= {name: settings[name] for name in names if settings.get(name) is not None}
         return {"path": "/v1/messages", "body": body}
 
-    def speak(self, brief: str, messages: Sequence[Message]) -> AsyncGenerator[Delta]:
-        """Stream one turn."""
-        return attempts(self.participant.voice, self.request(brief, messages), self.connect, self._send, self.patience)
+    def speak(self, brief: str, messages: Sequence[Message], ask: Question | None = None) -> AsyncGenerator[Delta]:
+        """Stream one turn, or the answer to what is asked."""
+
+        def stream(view: Sequence[Message]) -> AsyncGenerator[Delta]:
+            return attempts(self.participant.voice, self.request(brief, view), self.connect, self._send, self.patience)
+
+        return answers(stream, messages, ask, self.participant.name) if ask else stream(messages)
 
     async def _send(self, client: AsyncAnthropic, request: Mapping[str, Any]) -> AsyncGenerator[Sign]:
         import anthropic  # noqa: PLC0415 - loaded by now

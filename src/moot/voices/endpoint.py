@@ -17,7 +17,7 @@ from moot.transcript import LONGEST_NAME
 from moot.voices import VoiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping
 
     from moot.transcript import Value
 
@@ -91,13 +91,15 @@ def key_variable(voice: str, settings: Mapping[str, Value], vendor: Vendor) -> s
     return vendor.key if is_usual else ""
 
 
-def find_endpoint(voice: str, settings: Mapping[str, Value], vendor: Vendor) -> Endpoint:
+def find_endpoint(
+    voice: str, settings: Mapping[str, Value], vendor: Vendor, find_key: Callable[[str], str]
+) -> Endpoint:
     """Return where this voice's requests go; `VoiceError` where the key that it needs is missing or none at all."""
     base_url = base_url_of(voice, settings, vendor)
     variable = key_variable(voice, settings, vendor)
-    key = os.environ.get(variable, "").strip() if variable else ""
+    key = find_key(variable).strip() if variable else ""
     if not key and (base_url is None or settings.get("key_env")):
-        raise VoiceError(f"{voice} needs a key: set {variable}, or name another variable with ?key_env=NAME")
+        raise VoiceError(f"{voice} needs a key: set {variable}, or keep it with: moot keys set {variable}")
     if not key.isascii() or not key.isprintable():
         raise VoiceError(f"{voice}: {variable} holds no key, it has characters that no key has; set it anew")
     withheld = () if variable == vendor.key else _vendor_headers(vendor)

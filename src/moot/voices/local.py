@@ -116,8 +116,9 @@ def _is_path(model: str) -> bool:
     return "/" in model or "\\" in model or model.startswith(("~", ".")) or model.endswith(".gguf")
 
 
-def check(participant: Participant) -> None:
+def check(participant: Participant, pool: Pool) -> None:
     """Say what is missing for this participant to speak, other than weights that can be fetched; `VoiceError`."""
+    del pool
     for package in ("xllamacpp", "openai"):
         if find_spec(package) is None:
             raise VoiceError(f"embedded models need the package {package}: {INSTALL}")

@@ -13,8 +13,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from moot.transcript import canonical
-from moot.voices import Done, Thinking, Usage, VoiceError, Words
+from moot.voices import VoiceError
 from moot.voices.attempts import (
     PATIENCE,
     Patience,
@@ -27,6 +26,8 @@ from moot.voices.attempts import (
     one_line,
     without_key,
 )
+from moot.voices.ballots import answers, with_question
+from moot.voices.chunks import CompletionReader, ResponseReader
 from moot.voices.endpoint import (
     BRIEF,
     NO_KEY,
@@ -38,14 +39,14 @@ from moot.voices.endpoint import (
     short_name,
 )
 from moot.voices.spec import Settled, Spec, parse, with_options
-from moot.voices.wire import Edges, Sentences, ThoughtTags, blocks, script
+from moot.voices.wire import blocks, script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 
     from openai import AsyncOpenAI
 
-    from moot.transcript import Participant, Stop, Value
+    from moot.transcript import Participant, Question, Value
     from moot.view import Message
     from moot.voices import Delta, Place, Pool, Voice
     from moot.voices.attempts import Sign
@@ -79,8 +80,22 @@ _SAMPLING: Mapping[str, type] = {
 }
 """Settings that go into the body of a compatible server's request under their own names."""
 
-_COMPATIBLE: Mapping[str, type] = {**_SHARED, **_SAMPLING, "seed": bool, "sentences": int, "usage": bool, "style": str}
+_ODD: Mapping[str, type] = {"system": bool, "sampling": bool, "hosted": bool}
+"""What a server wants otherwise: no system message, no sampling settings, the newer name of the length limit."""
+
+_COMPATIBLE: Mapping[str, type] = {
+    **_SHARED,
+    **_SAMPLING,
+    "seed": bool,
+    "sentences": int,
+    "usage": bool,
+    "style": str,
+    **_ODD,
+}
 _RESPONSES: Mapping[str, type] = {**_SHARED, "reasoning": bool}
+
+_LENGTHS = ("max_tokens", "stop")
+"""Of the sampling settings, those that say how long and not how."""
 
 _SCRIPT_DEFAULTS: Mapping[str, Value] = {"style": "script", "max_tokens": 256, "stop": ("\n",)}
 _SCRIPT_BRIEF = "A conversation between {name} and {others}."
@@ -120,10 +135,10 @@ def open_voice(participant: Participant, seed: int, pool: Pool, place: Place) ->
     return CompatibleVoice(participant, seed, connect, defaults, variable=variable)
 
 
-def check(participant: Participant) -> None:
+def check(participant: Participant, pool: Pool) -> None:
     """Raise `VoiceError` where this voice lacks its package or its key; nothing is connected."""
     check_package(participant.voice, OPENAI)
-    find_endpoint(participant.voice, dict(participant.settings), OPENAI)
+    find_endpoint(participant.voice, dict(participant.settings), OPENAI, pool.key)
 
 
 def _usual_wire(base_url: str | None) -> str:
@@ -141,7 +156,7 @@ def _name(model: str) -> str:
 
 async def _connect(voice: str, settings: Sequence[tuple[str, Value]], pool: Pool) -> AsyncOpenAI:
     check_package(voice, OPENAI)
-    endpoint = find_endpoint(voice, dict(settings), OPENAI)
+    endpoint = find_endpoint(voice, dict(settings), OPENAI, pool.key)
     return await pool.share(("openai", endpoint.base_url, endpoint.key), partial(_open_client, endpoint))
 
 
@@ -157,7 +172,10 @@ async def _open_client(endpoint: Endpoint) -> tuple[AsyncOpenAI, Callable[[], Aw
         base_url=endpoint.base_url or OPENAI.own,
         max_retries=0,
         timeout=httpx2.Timeout(None, connect=PATIENCE.connect),
-        http_client=openai.DefaultAsyncHttpxClient(event_hooks={"request": [withhold]}),
+        http_client=openai.DefaultAsyncHttpxClient(
+            event_hooks={"request": [withhold]},
+            follow_redirects=False,  # a key goes where it was meant to go, and no further
+        ),
     )
     return client, client.close
 
@@ -183,18 +201,21 @@ class CompatibleVoice:
     def _settings(self) -> dict[str, Value]:
         return {**self.defaults, **dict(self.participant.settings)}
 
-    def request(self, brief: str, messages: Sequence[Message]) -> dict[str, Any]:
+    def request(self, brief: str, messages: Sequence[Message], ask: Question | None = None) -> dict[str, Any]:
         """Return the exact request for this view."""
+        messages = with_question(messages, ask)
         settings = self._settings
         reads_script = settings.get("style") == "script"
         body: dict[str, Any] = {"model": parse(self.participant.voice).model, "stream": True}
         if reads_script:
             body["prompt"] = script(brief, messages, self.participant.name)
         else:
-            body["messages"] = _chat_messages(brief, messages)
+            body["messages"] = _chat_messages(brief, messages, system=bool(settings.get("system", True)))
         if settings.get("usage", True):
             body["stream_options"] = {"include_usage": True}
         body |= {name: _thawed(settings[name]) for name in _SAMPLING if settings.get(name) is not None}
+        if not settings.get("sampling", True):
+            body = {name: value for name, value in body.items() if name not in _SAMPLING or name in _LENGTHS}
         if settings.get("hosted") and not reads_script and "max_tokens" in body:
             body["max_completion_tokens"] = body.pop("max_tokens")
         if settings.get("effort"):
@@ -203,14 +224,18 @@ class CompatibleVoice:
             body["seed"] = (self.seed + len(messages)) % 2**31
         return {"path": "/completions" if reads_script else "/chat/completions", "body": body | dict(self.extra)}
 
-    def speak(self, brief: str, messages: Sequence[Message]) -> AsyncGenerator[Delta]:
-        """Stream one turn."""
-        return attempts(self.participant.voice, self.request(brief, messages), self.connect, self._send, self.patience)
+    def speak(self, brief: str, messages: Sequence[Message], ask: Question | None = None) -> AsyncGenerator[Delta]:
+        """Stream one turn, or the answer to what is asked."""
+
+        def stream(view: Sequence[Message]) -> AsyncGenerator[Delta]:
+            return attempts(self.participant.voice, self.request(brief, view), self.connect, self._send, self.patience)
+
+        return answers(stream, messages, ask, self.participant.name) if ask else stream(messages)
 
     def _send(self, client: AsyncOpenAI, request: Mapping[str, Any]) -> AsyncGenerator[Sign]:
         settings = self._settings
         sentences = settings.get("sentences")
-        reader = _CompletionReader(
+        reader = CompletionReader(
             sentences if isinstance(sentences, int) else 0, is_script=settings.get("style") == "script"
         )
         return _sent(client, request, reader, self.variable)
@@ -225,8 +250,9 @@ class ResponsesVoice:
     variable: str = ""
     patience: Patience = PATIENCE
 
-    def request(self, brief: str, messages: Sequence[Message]) -> dict[str, Any]:
+    def request(self, brief: str, messages: Sequence[Message], ask: Question | None = None) -> dict[str, Any]:
         """Return the exact request for this view."""
+        messages = with_question(messages, ask)
         settings = dict(self.participant.settings)
         model = parse(self.participant.voice).model
         reasons = settings.get("reasoning", _reasons(model))
@@ -242,22 +268,31 @@ class ResponsesVoice:
         body |= {sent: settings[name] for name, sent in names.items() if settings.get(name) is not None}
         return {"path": "/responses", "body": body}
 
-    def speak(self, brief: str, messages: Sequence[Message]) -> AsyncGenerator[Delta]:
-        """Stream one turn."""
-        return attempts(self.participant.voice, self.request(brief, messages), self.connect, self._send, self.patience)
+    def speak(self, brief: str, messages: Sequence[Message], ask: Question | None = None) -> AsyncGenerator[Delta]:
+        """Stream one turn, or the answer to what is asked."""
+
+        def stream(view: Sequence[Message]) -> AsyncGenerator[Delta]:
+            return attempts(self.participant.voice, self.request(brief, view), self.connect, self._send, self.patience)
+
+        return answers(stream, messages, ask, self.participant.name) if ask else stream(messages)
 
     def _send(self, client: AsyncOpenAI, request: Mapping[str, Any]) -> AsyncGenerator[Sign]:
-        return _sent(client, request, _ResponseReader(), self.variable)
+        return _sent(client, request, ResponseReader(), self.variable)
 
 
 def _thawed(value: Value) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _chat_messages(brief: str, messages: Sequence[Message]) -> list[dict[str, str]]:
-    """Return chat messages with plain strings, which every server reads; neighbours are joined by a blank line."""
-    system = [{"role": "system", "content": brief}] if brief else []
-    return system + [{"role": block.role, "content": "\n\n".join(block.texts)} for block in blocks(messages)]
+def _chat_messages(brief: str, messages: Sequence[Message], *, system: bool) -> list[dict[str, str]]:
+    """Return chat messages with plain strings, which every server reads; neighbours are joined by a blank line.
+
+    Where no system message is understood, the brief opens the first message.
+    """
+    chat = [{"role": block.role, "content": "\n\n".join(block.texts)} for block in blocks(messages)]
+    if brief and not system:
+        return [chat[0] | {"content": f"{brief}\n\n{chat[0]['content']}"}, *chat[1:]]
+    return [{"role": "system", "content": brief}, *chat] if brief else chat
 
 
 def _input(voice: str, messages: Sequence[Message]) -> list[dict[str, Any]]:
@@ -355,161 +390,3 @@ def _without_stream_options(trouble: Trouble, status: int, message: str, request
         return trouble
     fewer = {name: value for name, value in body.items() if name != "stream_options"}
     return Trouble(trouble.said, retry=True, request_id=trouble.request_id, instead={**request, "body": fewer})
-
-
-class _CompletionReader:
-    """Reads Chat Completions' and Completions' chunks."""
-
-    def __init__(self, sentences: int, *, is_script: bool) -> None:
-        self.over = False
-        self.request_id = ""
-        self._tags = None if is_script else ThoughtTags()
-        self._edges = Edges() if is_script else None
-        self._sentences = Sentences(sentences)
-        self._finish = ""
-        self._refused = False
-        self._usage = Usage()
-        self._model = ""
-
-    def read(self, event: Mapping[str, Any]) -> Iterable[Sign]:
-        self._model = _text(event.get("model")) or self._model
-        self.request_id = self.request_id or _text(event.get("id"))
-        match event:
-            case {"usage": {**counts}}:
-                self._usage = _chat_usage(counts)
-            case {"timings": {**timings}}:  # llama.cpp's, with each word where that was asked for
-                counts = None
-                self._usage = _timed_usage(timings)
-            case _:
-                counts = None
-        match event:
-            case {"choices": [{**choice}, *_]}:
-                yield from self._delta(choice.get("delta") or choice)
-                finish = _text(choice.get("finish_reason"))
-            case _:
-                finish = ""
-        if finish and self._tags and not self.over:
-            yield from self._said(self._tags.end())
-        self._finish = self._finish or finish
-        if self.over or finish or (counts is not None and self._finish):
-            yield self._ending()
-
-    def _delta(self, delta: Mapping[str, Any]) -> Iterable[Sign]:
-        thought = _text(delta.get("reasoning_content")) or _text(delta.get("reasoning"))
-        if thought:
-            yield Thinking(thought)
-        refusal = _text(delta.get("refusal"))
-        self._refused = self._refused or bool(refusal)
-        said = _text(delta.get("content")) or _text(delta.get("text")) or refusal
-        yield from self._said(self._tags.feed(said) if self._tags else [Words(said)])
-
-    def _said(self, pieces: Iterable[Words | Thinking]) -> Iterable[Sign]:
-        for piece in pieces:
-            if isinstance(piece, Thinking):
-                yield piece
-            elif not self.over:
-                words = self._sentences.feed(piece.text)
-                words = self._edges.feed(words) if self._edges else words
-                self.over = self._sentences.over
-                if words:
-                    yield Words(words)
-
-    def _ending(self) -> Done | Trouble:
-        if self._finish == "error" and not self.over:
-            return Trouble("the server broke off", request_id=self.request_id)
-        stop = "end" if self.over else _FINISH.get(self._finish, "end")
-        stop = "refusal" if self._refused and stop == "end" else stop
-        return Done(stop, self._usage, self._model, self.request_id)
-
-
-def _timed_usage(timings: Mapping[str, Any]) -> Usage:
-    cached, read = _count(timings, "cache_n"), _count(timings, "prompt_n")
-    whole = None if cached is None or read is None else cached + read
-    return Usage(whole, cached, output=_count(timings, "predicted_n"))
-
-
-_FINISH: Mapping[str, Stop] = {"length": "length", "content_filter": "filtered"}
-"""Reasons to finish that are not the plain end of a turn."""
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _count(counts: Mapping[str, Any], name: str, within: str = "") -> int | None:
-    inner: Any = counts.get(within) if within else counts
-    value = cast("dict[str, Any]", inner).get(name) if isinstance(inner, dict) else None
-    return value if isinstance(value, int) else None
-
-
-def _chat_usage(counts: Mapping[str, Any]) -> Usage:
-    return Usage(
-        input=_count(counts, "prompt_tokens"),
-        cached=_count(counts, "cached_tokens", "prompt_tokens_details"),
-        output=_count(counts, "completion_tokens"),
-        reasoning=_count(counts, "reasoning_tokens", "completion_tokens_details"),
-    )
-
-
-class _ResponseReader:
-    """Reads the events of a response."""
-
-    def __init__(self) -> None:
-        self.over = False
-        self.request_id = ""
-        self._said = False
-        self._refused = False
-
-    def read(self, event: Mapping[str, Any]) -> Iterable[Sign]:
-        match event:
-            case {"type": "response.output_text.delta", "delta": str(words)}:
-                self._said = True
-                yield Words(words)
-            case {"type": "response.refusal.delta", "delta": str(words)}:
-                self._said = self._refused = True
-                yield Words(words)
-            case {
-                "type": "response.reasoning_summary_text.delta" | "response.reasoning_text.delta",
-                "delta": str(thought),
-            }:
-                yield Thinking(thought)
-            case {"type": "response.reasoning_summary_part.added", "summary_index": int(index)} if index > 0:
-                yield Thinking("\n\n")
-            case {"type": "response.output_item.added", "item": {"type": "message"}} if self._said:
-                yield Words("\n\n")
-            case {"type": "response.output_item.done", "item": {"type": "reasoning", "encrypted_content": str(sealed)}}:
-                yield Thinking(seal=_seal(event["item"].get("summary"), sealed))
-            case {"type": "response.completed" | "response.incomplete", "response": {**response}}:
-                yield self._done(response)
-            case {"type": "response.failed", "response": {"error": {**error}}}:
-                yield self._failed(error)
-            case {"type": "error"}:
-                yield self._failed(event)
-            case _:
-                return
-
-    def _done(self, response: Mapping[str, Any]) -> Done:
-        stop: Stop = "refusal" if self._refused else "end"
-        match response.get("incomplete_details"):
-            case {"reason": "max_output_tokens"}:
-                stop = "length"
-            case {"reason": "content_filter"}:
-                stop = "filtered"
-            case _:
-                pass
-        counts: Mapping[str, Any] = response.get("usage") or {}
-        usage = Usage(
-            input=_count(counts, "input_tokens"),
-            cached=_count(counts, "cached_tokens", "input_tokens_details"),
-            output=_count(counts, "output_tokens"),
-            reasoning=_count(counts, "reasoning_tokens", "output_tokens_details"),
-        )
-        return Done(stop, usage, _text(response.get("model")), self.request_id or _text(response.get("id")))
-
-    def _failed(self, error: Mapping[str, Any]) -> Trouble:
-        return judge_in_stream(_text(error.get("code")), _text(error.get("message")), self.request_id)
-
-
-def _seal(summary: object, sealed: str) -> str:
-    """Return a sealed thought as the item to give back: without its id, by which nothing is kept over there."""
-    return canonical({"type": "reasoning", "summary": summary or [], "encrypted_content": sealed})

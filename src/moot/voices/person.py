@@ -10,13 +10,13 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from moot.voices import Done, Rest, VoiceError, Words
+from moot.voices import Chosen, Done, Rest, VoiceError, Words
 from moot.voices.spec import Settled, with_options
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from moot.transcript import Participant
+    from moot.transcript import Participant, Question
     from moot.view import Message
     from moot.voices import Delta, Place, Pool
     from moot.voices.spec import Spec
@@ -29,8 +29,9 @@ def settle(spec: Spec) -> Settled:
     return Settled("You", with_options(spec, {}, {}))
 
 
-def check(participant: Participant) -> None:
+def check(participant: Participant, pool: Pool) -> None:
     """Raise `VoiceError` where there is no standard input that a person could type at."""
+    del pool
     if sys.stdin is None or sys.stdin.closed:
         raise VoiceError(f"{participant.name} is a person, and nobody can type here: standard input is closed")
 
@@ -47,21 +48,47 @@ class Person:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def request(self, brief: str, messages: Sequence[Message]) -> dict[str, Any]:
-        """Return what a person is shown: all that was said, as it was said."""
-        return {"brief": brief, "heard": [message.words for message in messages if message.role == "user"]}
+    def request(self, brief: str, messages: Sequence[Message], ask: Question | None = None) -> dict[str, Any]:
+        """Return what a person is shown: all that was said, as it was said, and what is asked."""
+        heard = [message.words for message in messages if message.role == "user"]
+        asked = {"question": ask.text, "options": list(ask.options)} if ask else {}
+        return {"brief": brief, "heard": heard} | asked
 
-    async def speak(self, brief: str, messages: Sequence[Message]) -> AsyncGenerator[Delta, None]:
-        """Read lines until Ctrl-D; `Rest` where the first thing typed is Ctrl-D."""
+    async def speak(
+        self, brief: str, messages: Sequence[Message], ask: Question | None = None
+    ) -> AsyncGenerator[Delta, None]:
+        """Read lines until Ctrl-D; `Rest` where the first thing typed is Ctrl-D.
+
+        Where something is asked, an option or its number is the answer; anything else is asked for once more.
+        """
         del brief, messages
-        if sys.stdin.isatty():
-            sys.stderr.write(f"{self._name}, it is your turn (Ctrl-D on a new line ends it, Ctrl-D alone leaves):\n")
-            sys.stderr.flush()
+        self._tell(f"{self._name}, it is your turn (Ctrl-D on a new line ends it, Ctrl-D alone leaves):")
+        typed = await self._typed(ask)
+        if ask and not _option(typed, ask):
+            typed = await self._typed(ask)
+        if ask and (answer := _option(typed, ask)):
+            yield Chosen(answer, how="typed")
+        else:
+            yield Words(typed.rstrip("\n"))
+        yield Done()
+
+    async def _typed(self, ask: Question | None) -> str:
+        if ask:
+            self._tell("\n".join([ask.text, *(f"  {number}  {one}" for number, one in enumerate(ask.options, 1))]))
         typed = await _typed()
         if not typed.strip():
             raise Rest
-        yield Words(typed.rstrip("\n"))
-        yield Done()
+        return typed
+
+    def _tell(self, line: str) -> None:
+        if sys.stdin.isatty():
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
+
+
+def _option(typed: str, ask: Question) -> str:
+    numbered = {str(number): option for number, option in enumerate(ask.options, 1)}
+    return typed.strip() if typed.strip() in ask.options else numbered.get(typed.strip(), "")
 
 
 async def _typed() -> str:

@@ -10,13 +10,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moot.voices import Attempt, Done, VoiceError, Words
+from moot.voices import Attempt, Chosen, Done, VoiceError, Words
 from moot.voices.spec import Settled, with_options
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from moot.transcript import Participant
+    from moot.transcript import Participant, Question
     from moot.view import Message
     from moot.voices import Delta, Place, Pool
     from moot.voices.spec import Spec
@@ -46,16 +46,17 @@ def settle(spec: Spec) -> Settled:
     return Settled(name, settings | {"lines": tuple(text.splitlines())})
 
 
-def check(participant: Participant) -> None:
+def check(participant: Participant, pool: Pool) -> None:
     """Raise `VoiceError` where the participant's words are not on record."""
+    del pool
     if not isinstance(dict(participant.settings).get("lines"), tuple):
         raise VoiceError(f"{participant.name} has no lines to speak; fork with --voice {participant.name}=VOICE")
 
 
 def open_voice(participant: Participant, seed: int, pool: Pool, place: Place) -> Scripted:
     """Return the voice of a participant whose words are in its settings."""
-    del seed, pool, place
-    check(participant)
+    del seed, place
+    check(participant, pool)
     settings = dict(participant.settings)
     lines, pace = settings["lines"], settings.get("pace", 0.0)
     spoken = [str(line) for line in lines] if isinstance(lines, tuple) else []
@@ -69,13 +70,15 @@ class Scripted:
         self._lines = lines
         self._pace = pace
 
-    def request(self, brief: str, messages: Sequence[Message]) -> dict[str, Any]:
+    def request(self, brief: str, messages: Sequence[Message], ask: Question | None = None) -> dict[str, Any]:
         """Return which line comes next, counted from 1: as many as were said already, and one."""
-        del brief
+        del brief, ask
         return {"line": sum(message.role == "assistant" for message in messages) + 1}
 
-    async def speak(self, brief: str, messages: Sequence[Message]) -> AsyncGenerator[Delta, None]:
-        """Say the next line word by word."""
+    async def speak(
+        self, brief: str, messages: Sequence[Message], ask: Question | None = None
+    ) -> AsyncGenerator[Delta, None]:
+        """Say the next line word by word; where something is asked, a line that is an option is the answer."""
         request = self.request(brief, messages)
         yield Attempt(request)
         number: int = request["line"]
@@ -84,4 +87,6 @@ class Scripted:
             if self._pace:
                 await asyncio.sleep(self._pace)
             yield Words(word)
+        if ask and line.strip() in ask.options:
+            yield Chosen(line.strip(), how="scripted")
         yield Done()

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import difflib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import parse_qsl
 
 from moot.transcript import Participant, freeze
 from moot.voices import Place, Pool, VoiceError
+from moot.voices.endpoints import KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from moot.transcript import Heading, Value
     from moot.voices import Voice
+    from moot.voices.endpoints import Endpoint
 
     Progress = Callable[[str, int, int], None]
 
@@ -78,7 +80,7 @@ class Wire(Protocol):
         """Turn an address into frozen settings; `VoiceError` where that cannot be."""
         ...
 
-    def check(self, participant: Participant) -> None:
+    def check(self, participant: Participant, pool: Pool) -> None:
         """Raise `VoiceError` where it is plain already that the voice cannot speak: no key, no package, no model."""
         ...
 
@@ -94,14 +96,11 @@ def is_spec(text: str) -> bool:
 
 
 def parse(text: str) -> Spec:
-    """Take an address apart; `VoiceError` where its kind is unknown or its model missing."""
+    """Take an address apart; `VoiceError` where it has no kind or no model. That its kind exists is for `settle`."""
     address, query, options = text.partition("?")
-    kind, _, model = address.partition(":")
-    if kind not in WIRES:
-        near = difflib.get_close_matches(kind, WIRES, 1)
-        kinds = ", ".join(one for one in WIRES if one != "unknown")
-        guess = f"; did you mean {near[0] + text[len(kind) :]!r}?" if near else f"; voices are {kinds}"
-        raise VoiceError(f"unknown voice {text!r}{guess} (see: moot voices)")
+    kind, colon, model = address.partition(":")
+    if not colon and kind not in WIRES:
+        raise VoiceError(f"unknown voice {text!r}; a voice is written KIND:MODEL (see: moot voices)")
     if not model and kind != "person":
         raise VoiceError(f"the voice {text!r} names no model: write {kind}:NAME (see: moot voices)")
     pairs = parse_qsl(options, keep_blank_values=True) if query else []
@@ -110,14 +109,59 @@ def parse(text: str) -> Spec:
     return Spec(kind, model, tuple(pairs))
 
 
-def settle(spec: Spec) -> Settled:
-    """Return what an address stands for; `VoiceError` where it cannot be spoken with."""
-    return _wire(spec.kind).settle(spec)
+def settle(spec: Spec, endpoints: Mapping[str, Endpoint] = KNOWN) -> Settled:
+    """Return what an address stands for; `VoiceError` where it cannot be spoken with.
+
+    Of an endpoint, its wire and quirks are frozen; where it is and which key it gets is looked up when it speaks, so
+    that no recorded or imported conversation can say so.
+    """
+    endpoint = endpoints.get(spec.kind)
+    wire = _wire(spec.kind, endpoints)
+    if endpoint is None or spec.kind in WIRES:
+        return wire.settle(spec)
+    taken = {"base_url", "key_env", "wire"} & {name for name, _ in spec.options}
+    if taken:
+        raise VoiceError(
+            f"{spec.voice}: {min(taken)} is what [endpoints.{spec.kind}] of moot.toml says, not an address"
+        )
+    asked = tuple((name, value) for name, value in _frozen_quirks(endpoint).items() if name not in dict(spec.options))
+    settled = wire.settle(replace(spec, options=(*spec.options, *asked, ("base_url", _address(endpoint)))))
+    return replace(settled, settings={name: value for name, value in settled.settings.items() if name != "base_url"})
 
 
-def check(participant: Participant) -> None:
+def _frozen_quirks(endpoint: Endpoint) -> dict[str, str]:
+    """Return the settings by which a wire does what an endpoint wants otherwise than usual."""
+    if endpoint.wire == "anthropic":
+        return {}
+    quirks = endpoint.quirks
+    wire = "responses" if endpoint.wire == "openai-responses" else "chat"
+    odd = {
+        "usage": "" if quirks.stream_options else "false",
+        "system": "" if quirks.system else "false",
+        "sampling": "" if quirks.temperature else "false",
+        "hosted": "true" if quirks.max_tokens == "max_completion_tokens" else "",
+    }
+    return {"wire": wire} | {name: value for name, value in odd.items() if value and wire == "chat"}
+
+
+def _address(endpoint: Endpoint) -> str:
+    # Ollama is spoken to where it is compatible with the others; its own wire is not spoken yet.
+    return f"{endpoint.base_url}/v1" if endpoint.wire == "ollama" else endpoint.base_url
+
+
+def _placed(participant: Participant, kind: str, endpoints: Mapping[str, Endpoint]) -> Participant:
+    """Return a participant whose endpoint's address and key variable are those that the user has configured."""
+    endpoint = endpoints.get(kind)
+    if endpoint is None or kind in WIRES:
+        return participant
+    settings = dict(participant.settings) | {"base_url": _address(endpoint), "key_env": endpoint.key_env}
+    return replace(participant, settings=freeze(settings))
+
+
+def check(participant: Participant, pool: Pool) -> None:
     """Raise `VoiceError` where it is plain already that a participant's voice cannot speak; no network is asked."""
-    _wire(parse(participant.voice).kind).check(participant)
+    kind = parse(participant.voice).kind
+    _wire(kind, pool.endpoints).check(_placed(participant, kind, pool.endpoints), pool)
 
 
 async def prepare(participants: Iterable[Participant], progress: Progress) -> None:
@@ -134,12 +178,20 @@ def open_voices(heading: Heading, pool: Pool) -> dict[str, Voice]:
     for index, participant in enumerate(heading.participants):
         place = Place(models[:index].count(participant.voice), models.count(participant.voice))
         kind = parse(participant.voice).kind
-        voices[participant.name] = _wire(kind).open_voice(participant, heading.seed, pool, place)
+        placed = _placed(participant, kind, pool.endpoints)
+        voices[participant.name] = _wire(kind, pool.endpoints).open_voice(placed, heading.seed, pool, place)
     return voices
 
 
-def _wire(kind: str) -> Wire:
-    return cast("Wire", import_module(WIRES[kind]))
+def _wire(kind: str, endpoints: Mapping[str, Endpoint] = KNOWN) -> Wire:
+    if kind in WIRES:
+        return cast("Wire", import_module(WIRES[kind]))
+    if kind in endpoints:
+        return cast("Wire", import_module(WIRES["anthropic" if endpoints[kind].wire == "anthropic" else "openai"]))
+    kinds = [one for one in WIRES if one != "unknown"]
+    near = difflib.get_close_matches(kind, [*kinds, *endpoints], 1)
+    guess = f"did you mean {near[0]!r}?" if near else f"voices are {', '.join(kinds)} and {', '.join(endpoints)}"
+    raise VoiceError(f"unknown voice {kind!r}; {guess} (see: moot voices)")
 
 
 def with_options(spec: Spec, defaults: Mapping[str, Value], optional: Mapping[str, type]) -> dict[str, Value]:

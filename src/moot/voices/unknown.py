@@ -12,7 +12,7 @@ from moot.voices import VoiceError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from moot.transcript import Participant
+    from moot.transcript import Participant, Question
     from moot.view import Message
     from moot.voices import Delta, Place, Pool
     from moot.voices.spec import Spec
@@ -23,8 +23,13 @@ def settle(spec: Spec) -> NoReturn:
     raise VoiceError(f"{spec.voice} stands for a speaker in a text and cannot speak; choose a voice (moot voices)")
 
 
-def check(participant: Participant) -> NoReturn:
+def check(participant: Participant, pool: Pool) -> NoReturn:
     """Raise `VoiceError`, saying how to choose a voice."""
+    del pool
+    _refuse(participant)
+
+
+def _refuse(participant: Participant) -> NoReturn:
     how = f"moot fork ID --voice {participant.name!r}=VOICE"
     raise VoiceError(f"the text that {participant.name} comes from names no voice for it; choose one: {how}")
 
@@ -41,12 +46,15 @@ class Unknown:
     def __init__(self, participant: Participant) -> None:
         self._participant = participant
 
-    def request(self, brief: str, messages: Sequence[Message]) -> dict[str, Any]:
+    def request(self, brief: str, messages: Sequence[Message], ask: Question | None = None) -> dict[str, Any]:
         """Return what this speaker has heard, as it would be told to any voice."""
+        del ask
         return {"brief": brief, "messages": [{"role": one.role, "words": one.words} for one in messages]}
 
-    async def speak(self, brief: str, messages: Sequence[Message]) -> AsyncGenerator[Delta, None]:
+    async def speak(
+        self, brief: str, messages: Sequence[Message], ask: Question | None = None
+    ) -> AsyncGenerator[Delta, None]:
         """Raise `VoiceError`."""
-        del brief, messages
-        check(self._participant)
+        del brief, messages, ask
+        _refuse(self._participant)
         yield  # pyright: ignore[reportReturnType, reportUnreachable] - makes this the generator that a voice is

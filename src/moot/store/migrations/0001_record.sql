@@ -42,7 +42,9 @@ CREATE TABLE calls (
     output      INTEGER,
     reasoning   INTEGER,
     first_ms    INTEGER,                     -- to the first word
-    total_ms    INTEGER
+    total_ms    INTEGER,
+    reserved_input  INTEGER NOT NULL DEFAULT 0, -- tokens at most, reckoned before the request was sent
+    reserved_output INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE INDEX calls_of ON calls (transcript, seq);

@@ -1,0 +1,61 @@
+"""The limits of a run, from the command line and the configuration.
+
+It must never raise a cap that the configuration sets: of two, the smaller holds.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from moot.cli import record
+from moot.spending import Caps, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+class _Dollars(click.ParamType[Decimal]):
+    name = "dollars"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:  # noqa: ANN401
+        """Read an amount of dollars."""
+        try:
+            amount = Decimal(str(value).removeprefix("$"))
+        except InvalidOperation:
+            self.fail(f"{value!r} is not an amount of dollars", param, ctx)
+        if not amount.is_finite() or amount < 0:
+            self.fail(f"{value!r} is not an amount that can be spent", param, ctx)
+        return amount
+
+
+def _remember(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
+    if value is not None:
+        ctx.meta[f"moot.{parameter.name}"] = value
+
+
+_OPTIONS = (
+    ("--max-tokens", click.IntRange(0), "Rest before the conversation has used more tokens than these."),
+    ("--max-cost", _Dollars(), "Rest before the conversation has cost more dollars than these."),
+    ("--max-time", click.FloatRange(0), "Rest when this run has taken so many seconds."),
+)
+
+
+def options(command: F) -> F:
+    """Give a command the options that cap what it may use; reaching one rests the conversation, with code 4."""
+    for name, kind, words in reversed(_OPTIONS):
+        command = click.option(name, type=kind, expose_value=False, callback=_remember, help=words)(command)
+    return command
+
+
+def limits() -> Limits:
+    """Return the caps that the command that runs was given, and those of the configuration: of two, the smaller."""
+    meta = click.get_current_context().meta
+    usual = record.config().limits
+    conversation = Caps(tokens=meta.get("moot.max_tokens"), dollars=meta.get("moot.max_cost"))
+    run = Caps(seconds=meta.get("moot.max_time"))
+    return Limits(conversation.and_at_most(usual.conversation), run.and_at_most(usual.run), usual.price)
