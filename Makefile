@@ -39,7 +39,7 @@ fix: .venv/.test ## put style right where that can be done without thought
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: .venv/.test ## measure how fast moot starts, and what the embedded models have to read for each turn
+bench: .venv/.test ## measure start, what models read for each turn, what caches can serve, and CPU a turn (10 minutes)
 	$(BIN)/python bench/start.py
 	$(BIN)/python bench/reading.py
 	$(BIN)/python bench/share.py
