@@ -9,7 +9,6 @@ import re
 import sqlite3
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-import moot.cli
+from fakes.commands import commands
 from moot import __version__
 from moot.cli import COMMANDS, cli
 from moot.cli.terminal import Lines, safe
 
 SAMPLES = Path(__file__).parent / "samples"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command printed and the code it ended with."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 @pytest.fixture
@@ -48,14 +34,7 @@ def moot_(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tm
     Path("ada.txt").write_text("Hello, I am Ada.\nWhat do you like?\nGoodness me.\n")
     Path("bo.txt").write_text("And I am Bo.\nI like lists.\nYes.\n")
 
-    def run(*words: str) -> Answer:
-        with pytest.raises(SystemExit) as ended:
-            moot.cli.main(words)
-        printed = capfd.readouterr()
-        code = ended.value.code
-        return Answer(code if isinstance(code, int) else 0, printed.out, printed.err)
-
-    return run
+    return commands(capfd)
 
 
 TALK = ("talk", "script:ada.txt", "script:bo.txt", "Say hello.", "--turns", "4")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
+WIRES = ("anthropic", "openai-chat", "openai-responses")
+
 
 def lab(fake: Fake | None = None, **changed: Any) -> Mapping[str, Endpoint]:
     url = fake.openai_url if fake else "http://127.0.0.1:9/v1"
@@ -133,3 +135,18 @@ def test_a_kept_key_is_used_as_one_of_the_environment_is(
         assert ended.value.code == 0, printed.err
         assert [request.key for request in fake.requests] == [KEY]
         assert KEY not in printed.out + printed.err
+
+
+@pytest.mark.parametrize("variable", ["OPENAI_API_KEY", "GEMINI_API_KEY"])
+def test_a_known_providers_key_goes_to_no_other_host(variable: str) -> None:
+    endpoints = lab(key_env=variable, own=True)
+    with pytest.raises(VoiceError, match="is not sent to"):
+        check(cast("lab:m", endpoints), Pool(endpoints, keys))
+    with pytest.raises(VoiceError, match="is not sent to"):
+        check(cast(f"openai:m?base_url=http://127.0.0.1:9/v1&key_env={variable}", {}), Pool({}, keys))
+
+
+def test_the_wire_of_a_recorded_conversation_stays_what_it_was() -> None:
+    ada = cast("lab:m", lab(wire="anthropic"))
+    requests = [open_voices(Heading((ada,)), Pool(lab(wire=wire), keys))["Ada"].request("", HELLO) for wire in WIRES]
+    assert [request["path"] for request in requests] == ["/v1/messages"] * len(WIRES)

@@ -272,10 +272,11 @@ async def test_an_error_event_of_a_response_is_judged_by_its_code(fake: Fake) ->
     assert len(fake.requests) == 1
 
 
-async def test_an_error_that_is_no_json_is_told_all_the_same(fake: Fake) -> None:
+async def test_an_error_that_is_no_json_is_told_all_the_same(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_KEY", KEY)
     fake.replies.append(Reply(status=404))
     assert "404" in str(
-        (await said("openai:m?wire=chat&base_url=" + fake.openai_url + "/nowhere&key_env=OPENAI_API_KEY")).error
+        (await said("openai:m?wire=chat&base_url=" + fake.openai_url + "/nowhere&key_env=LAB_KEY")).error
     )
 
 

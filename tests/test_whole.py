@@ -13,6 +13,7 @@ import pytest
 
 import moot.cli
 from fakes import KEY, Fake, Reply
+from fakes.net import moved
 from fakes.speaking import serve
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ PAIR = ("anthropic:claude-sonnet-4-5", "openai:gpt-5?wire=responses")
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
     with serve(monkeypatch, Fake()) as opened:
         yield opened
+    assert moved(opened.requests) == []  # whatever a test has voices say, their requests only grow
 
 
 @pytest.fixture

@@ -37,10 +37,11 @@ async def ready(heading: Heading, foreigners: Sequence[str] = ()) -> None:
     A file must not choose where words and keys are sent: who came with one may not bring an address along.
     """
     for participant in heading.participants:
-        address = dict(participant.settings).get("base_url")
-        if address and participant.name in foreigners:
+        settings = dict(participant.settings)
+        brought = settings.get("base_url") or settings.get("key_env")
+        if brought and participant.name in foreigners:
             raise VoiceError(
-                f"{participant.name}'s voice came with an imported file and would speak with {address}; "
+                f"{participant.name}'s voice came with an imported file, which may not choose {brought}; "
                 f"choose one yourself: {program()} fork ID --voice {participant.name}=VOICE"
             )
         check(participant, record.pool())

@@ -10,11 +10,13 @@ import os
 import re
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from moot.transcript import LONGEST_NAME
 from moot.voices import VoiceError
+from moot.voices.endpoints import KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
@@ -60,6 +62,17 @@ class Endpoint:
             headers["authorization"] = f"Bearer {self.key}"
 
 
+OWNERS: Mapping[str, str] = MappingProxyType(
+    {endpoint.key_env: endpoint.base_url for endpoint in KNOWN.values() if endpoint.key_env}
+    | {"OPENAI_API_KEY": "https://api.openai.com", "ANTHROPIC_API_KEY": "https://api.anthropic.com"}
+)
+"""Whose key a variable holds: it goes to that host, or where the user's environment says that the host is."""
+
+
+def _same_host(one: str, other: str) -> bool:
+    return urlsplit(one)[:2] == urlsplit(other)[:2]
+
+
 def base_url_of(voice: str, settings: Mapping[str, Value], vendor: Vendor) -> str | None:
     """Return the address that the settings or else the environment name, None where it is the vendor's own."""
     given = str(settings.get("base_url") or os.environ.get(vendor.url, "")).strip()
@@ -97,6 +110,12 @@ def find_endpoint(
     """Return where this voice's requests go; `VoiceError` where the key that it needs is missing or none at all."""
     base_url = base_url_of(voice, settings, vendor)
     variable = key_variable(voice, settings, vendor)
+    owner = OWNERS.get(variable, "")
+    here = base_url or vendor.own
+    if owner and not _same_host(owner, here) and here != base_url_of(voice, {}, vendor):
+        raise VoiceError(
+            f"{voice}: the key in {variable} is for {owner} and is not sent to {here}; name another variable"
+        )
     key = find_key(variable).strip() if variable else ""
     if not key and (base_url is None or settings.get("key_env")):
         raise VoiceError(f"{voice} needs a key: set {variable}, or keep it with: moot keys set {variable}")

@@ -126,7 +126,8 @@ def settle(spec: Spec, endpoints: Mapping[str, Endpoint] = KNOWN) -> Settled:
         )
     asked = tuple((name, value) for name, value in _frozen_quirks(endpoint).items() if name not in dict(spec.options))
     settled = wire.settle(replace(spec, options=(*spec.options, *asked, ("base_url", _address(endpoint)))))
-    return replace(settled, settings={name: value for name, value in settled.settings.items() if name != "base_url"})
+    frozen = {name: value for name, value in settled.settings.items() if name != "base_url"}
+    return replace(settled, settings=frozen | ({"wire": "messages"} if endpoint.wire == "anthropic" else {}))
 
 
 def _frozen_quirks(endpoint: Endpoint) -> dict[str, str]:
@@ -179,15 +180,17 @@ def open_voices(heading: Heading, pool: Pool) -> dict[str, Voice]:
         place = Place(models[:index].count(participant.voice), models.count(participant.voice))
         kind = parse(participant.voice).kind
         placed = _placed(participant, kind, pool.endpoints)
-        voices[participant.name] = _wire(kind, pool.endpoints).open_voice(placed, heading.seed, pool, place)
+        wire = _wire(kind, pool.endpoints, dict(participant.settings).get("wire"))
+        voices[participant.name] = wire.open_voice(placed, heading.seed, pool, place)
     return voices
 
 
-def _wire(kind: str, endpoints: Mapping[str, Endpoint] = KNOWN) -> Wire:
+def _wire(kind: str, endpoints: Mapping[str, Endpoint] = KNOWN, recorded: Value = None) -> Wire:
     if kind in WIRES:
         return cast("Wire", import_module(WIRES[kind]))
-    if kind in endpoints:
-        return cast("Wire", import_module(WIRES["anthropic" if endpoints[kind].wire == "anthropic" else "openai"]))
+    if kind in endpoints:  # what was recorded of its wire holds, whatever is configured by now
+        speaks_messages = recorded == "messages" if recorded else endpoints[kind].wire == "anthropic"
+        return cast("Wire", import_module(WIRES["anthropic" if speaks_messages else "openai"]))
     kinds = [one for one in WIRES if one != "unknown"]
     near = difflib.get_close_matches(kind, [*kinds, *endpoints], 1)
     guess = f"did you mean {near[0]!r}?" if near else f"voices are {', '.join(kinds)} and {', '.join(endpoints)}"
