@@ -14,7 +14,7 @@ from moot.voices import Attempt, Chosen, Delta, Failed, Words, fold
 from moot.voices.ballots import read_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +46,31 @@ def test_options_may_be_numbers_of_a_scale() -> None:
     assert read_option("4.", scale) == "4"
     assert read_option("4 of 7", scale) == ""
     assert read_option("17", scale) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "option"),
+    [
+        ("I would not choose 3", "1234567", ""),
+        ("I don't pick 3.", "1234567", ""),
+        ("3.9", "1234567", ""),
+        ("My answer is 3.9", "1234567", ""),
+        ("3.", "1234567", "3"),
+        ("- 4", "1234567", "4"),
+        ("-1", "1234567", ""),
+        ("Answer: -1", "1234567", ""),
+        ("a.", "Aa", "a"),
+        ("A", "Aa", "A"),
+        ("b.", "AB", "B"),
+        ("-1", ("-1", "0", "1"), "-1"),
+        ("-1.", ("-1", "0", "1"), "-1"),
+        ("My answer is -1", ("-1", "0", "1"), "-1"),
+        ("1", ("-1", "0", "1"), "1"),
+        ("-1 or 1", ("-1", "0", "1"), ""),
+    ],
+)
+def test_no_answer_is_guessed(text: str, options: Sequence[str], option: str) -> None:
+    assert read_option(text, tuple(options)) == option
 
 
 async def ask(address: str) -> list[Delta]:

@@ -70,20 +70,29 @@ async def answers(stream: Stream, messages: Sequence[Message], ask: Question, na
 def read_option(text: str, options: Sequence[str]) -> str:
     """Return the one option that an answer names, empty where it names none or more than one.
 
-    It must be all of the answer, open it before a stop, or follow a word such as "answer".
+    It must be all of the answer, open it before a stop, or follow a word such as "answer" that nothing negates. Case
+    counts only where options differ by nothing else.
     """
-    exact = {_bare(option): option for option in options}
-    if len(exact) == len(options) and _bare(text) in exact:
-        return exact[_bare(text)]
-    one = "|".join(re.escape(option) for option in sorted(options, key=len, reverse=True))
-    named = {found.casefold() for found in re.findall(rf"(?<!\w)(?:{one})(?!\w)", text, re.IGNORECASE)}
-    opening = re.match(rf"[\W_]*({one})[*_)\"'”\]]*\s*(?:[.,:;!\n\u2013\u2014-]|$)", text, re.IGNORECASE)
-    told = re.search(rf"\b(?:answer|choice|choose|option|pick)\b(?:\s+is)?[\W_]+({one})(?!\w)", text, re.IGNORECASE)
+    fold = str.casefold if len({option.casefold() for option in options}) == len(options) else str
+    exact = {fold(_bare(option)): option for option in options}
+    if len(exact) == len(options) and fold(_bare(text)) in exact:
+        return exact[fold(_bare(text))]
+    flags = re.IGNORECASE if fold is str.casefold else re.NOFLAG
+    # Not within a word or a number: neither the 3 of "3.9" nor the 1 of "-1" is an answer.
+    alone = "|".join(re.escape(option) for option in sorted(options, key=len, reverse=True))
+    one = rf"(?<![\w-])(?<!\d[.,])({alone})(?![\w]|[.,]\d)"
+    named = {fold(found) for found in re.findall(one, text, flags)}
+    opening = re.match(rf"[\W_]*?{one}[*_)\"'”\]]*\s*(?:[.,:;!\n\u2013\u2014-]|$)", text, flags)
+    told = re.search(rf"\b(?i:answer|choice|choose|option|pick)\b(?:\s+is)?[\W_]+?{one}", text, flags)
     found = opening or told
-    if found is None or named - {found[1].casefold()}:
+    if found is None or named != {fold(found[1])} or _NEGATED.search(text[: found.start(1)]):
         return ""
-    return next(option for option in options if option.casefold() == found[1].casefold())
+    return next(option for option in options if fold(option) == fold(found[1]))
+
+
+_NEGATED = re.compile(r"\b(?:not|never|neither|nor|cannot)\b|n['\u2019]t\b", re.IGNORECASE)
 
 
 def _bare(text: str) -> str:
-    return text.strip().strip("*_`\"'“”().[]!- \n\t").casefold()
+    """Return an answer without the dress that models put on one; a minus before a number is no dress."""
+    return re.sub(r"^-\s+", "", text.strip()).strip("*_`\"'“”().[]! \n\t")
