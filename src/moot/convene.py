@@ -117,11 +117,11 @@ async def convene(
         return
     transcript, chain, form = stored.transcript, stored.digest, open_form(stored.transcript.heading)
     limit = None if more is None else _spoken(transcript) + more
-    ledger = _Ledger(limits, await store.calls(identity), _spoken(transcript))
+    desk = _Desk(store, identity, limits, await store.calls(identity), _spoken(transcript))
     while True:
         match form(transcript):
             case Close(reason):
-                await store.close(identity, reason)
+                await desk.close(reason)
                 yield Closed(reason)
                 return
             case Wait(name):
@@ -133,7 +133,7 @@ async def convene(
             case Post(turn):
                 told = _posted(turn)
             case Speak(name, ask):  # exhaustive
-                told = _speak(_Desk(store, identity, ledger), transcript, name, voices[name], ask)
+                told = _speak(desk, transcript, name, voices[name], ask)
         before = transcript
         async with aclosing(told) as events:
             async for event in events:
@@ -170,7 +170,7 @@ async def _speak(
                 match delta:
                     case Attempt(request):
                         draft = draft.anew(request)
-                        if why := desk.ledger.refusal(draft.call):
+                        if why := desk.refusal(draft.call):
                             yield Pause(why, limit=True)
                             return
                         number = await desk.begin(draft.call)
@@ -191,16 +191,18 @@ async def _speak(
     except Rest:
         yield Pause(f"{name} has left for now")
     except ContextFull as full:
-        await desk.store.close(desk.identity, str(full))
+        await desk.close(str(full))
         yield Closed(str(full))
     finally:  # where it was left in the middle, what was said so far is kept, beside the record
         await desk.finish(number, draft.ended("left"))
 
 
-class _Ledger:
-    """What this conversation has used, in all and in this run."""
+class _Desk:
+    """Where one conversation's requests are put on record, and counted: in all, and of this run."""
 
-    def __init__(self, limits: Limits, calls: Sequence[Call], turns: int) -> None:
+    def __init__(self, store: Store, identity: str, limits: Limits, calls: Sequence[Call], turns: int) -> None:
+        self._store = store
+        self._identity = identity
         self._limits = limits
         self._begun = time.monotonic()
         self._all = spent(calls, turns, limits.price)
@@ -214,35 +216,29 @@ class _Ledger:
             limits.run, run, call, limits.price, "this run"
         )
 
-    def add(self, call: Call, turns: int) -> None:
-        """Count a call that has ended, and the turns that came of it."""
-        price = self._limits.price
-        self._all = replace(self._all.and_call(call, price), turns=self._all.turns + turns)
-        self._run = replace(self._run.and_call(call, price), turns=self._run.turns + turns)
-
-
-@dataclass(frozen=True, slots=True)
-class _Desk:
-    """Where the requests of one conversation are put on record and counted."""
-
-    store: Store
-    identity: str
-    ledger: _Ledger
-
     async def begin(self, call: Call) -> int:
         """Put a request on record before it is sent."""
-        return await self.store.begin(self.identity, call)
+        return await self._store.begin(self._identity, call)
 
     async def finish(self, number: int | None, call: Call) -> None:
         """Put on record what became of a request that came to nothing."""
         if number is not None:
-            self.ledger.add(call, 0)
-            await self.store.finish(number, call)
+            self._add(call, 0)
+            await self._store.finish(number, call)
 
     def ending(self, number: int | None, call: Call) -> tuple[int, Call] | None:
         """Count a request that became a turn, and return its end, to be recorded with the turn."""
-        self.ledger.add(call, 1)
+        self._add(call, 1)
         return None if number is None else (number, call)
+
+    async def close(self, reason: str) -> None:
+        """Note why the conversation is over."""
+        await self._store.close(self._identity, reason)
+
+    def _add(self, call: Call, turns: int) -> None:
+        price = self._limits.price
+        self._all = replace(self._all.and_call(call, price), turns=self._all.turns + turns)
+        self._run = replace(self._run.and_call(call, price), turns=self._run.turns + turns)
 
 
 class _Draft:

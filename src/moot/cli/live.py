@@ -36,6 +36,7 @@ async def ready(heading: Heading, foreigners: Sequence[str] = ()) -> None:
 
     A file must not choose where words and keys are sent: who came with one may not bring an address along.
     """
+    pool = record.pool()
     for participant in heading.participants:
         settings = dict(participant.settings)
         brought = settings.get("base_url") or settings.get("key_env")
@@ -44,7 +45,7 @@ async def ready(heading: Heading, foreigners: Sequence[str] = ()) -> None:
                 f"{participant.name}'s voice came with an imported file, which may not choose {brought}; "
                 f"choose one yourself: {program()} fork ID --voice {participant.name}=VOICE"
             )
-        check(participant, record.pool())
+        check(participant, pool)
     with fetching() as progress:
         await prepare(heading.participants, progress)
 

@@ -39,8 +39,8 @@ async def answers(stream: Stream, messages: Sequence[Message], ask: Question, na
     `stream` has the voice speak for a view; `name` is who it speaks for. Both requests are told as attempts.
     """
     asked = with_question(messages, ask)
-    said, done, answer, is_last = "", Done(), "", False
-    while True:
+    said, done, answer, repaired = "", Done(), "", False
+    for repaired in (False, True):
         said, done = "", Done()
         async with aclosing(stream(asked)) as deltas:
             async for delta in deltas:
@@ -54,16 +54,15 @@ async def answers(stream: Stream, messages: Sequence[Message], ask: Question, na
                         done = delta
                     case Thinking() | Chosen():  # exhaustive
                         yield delta
-        answer = read_option(said, ask.options)
-        if answer or is_last or done.stop != "end":
+        answer = read_option(said, ask.options) if done.stop == "end" else ""
+        if answer or repaired or done.stop != "end":
             break
-        is_last = True
         yield Words(said)
         yield Failed(UNREAD, 0.0, done.request_id)
         again = Message("user", CHAIR, AGAIN.format(options=", ".join(ask.options)))
         asked = (*asked, Message("assistant", name, said), again)
-    how = "read from the words, asked twice" if is_last else "read from the words"
-    yield Chosen(answer, how=how) if answer and done.stop == "end" else Words(said)
+    how = "read from the words, asked twice" if repaired else "read from the words"
+    yield Chosen(answer, how=how) if answer else Words(said)
     yield done
 
 

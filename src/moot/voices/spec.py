@@ -150,19 +150,24 @@ def _address(endpoint: Endpoint) -> str:
     return f"{endpoint.base_url}/v1" if endpoint.wire == "ollama" else endpoint.base_url
 
 
-def _placed(participant: Participant, kind: str, endpoints: Mapping[str, Endpoint]) -> Participant:
-    """Return a participant whose endpoint's address and key variable are those that the user has configured."""
+def _placed(participant: Participant, endpoints: Mapping[str, Endpoint]) -> tuple[Wire, Participant]:
+    """Return the wire that a participant speaks, and it with the address and key variable that the user configured.
+
+    What was recorded of the wire holds, whatever is configured by now.
+    """
+    kind, settings = parse(participant.voice).kind, dict(participant.settings)
+    wire = _wire(kind, endpoints, settings.get("wire"))
     endpoint = endpoints.get(kind)
     if endpoint is None or kind in WIRES:
-        return participant
-    settings = dict(participant.settings) | {"base_url": _address(endpoint), "key_env": endpoint.key_env}
-    return replace(participant, settings=freeze(settings))
+        return wire, participant
+    here: dict[str, Value] = {"base_url": _address(endpoint), "key_env": endpoint.key_env}
+    return wire, replace(participant, settings=freeze(settings | here))
 
 
 def check(participant: Participant, pool: Pool) -> None:
     """Raise `VoiceError` where it is plain already that a participant's voice cannot speak; no network is asked."""
-    kind = parse(participant.voice).kind
-    _wire(kind, pool.endpoints).check(_placed(participant, kind, pool.endpoints), pool)
+    wire, placed = _placed(participant, pool.endpoints)
+    wire.check(placed, pool)
 
 
 async def prepare(participants: Iterable[Participant], progress: Progress) -> None:
@@ -178,9 +183,7 @@ def open_voices(heading: Heading, pool: Pool) -> dict[str, Voice]:
     models = [participant.voice for participant in heading.participants]
     for index, participant in enumerate(heading.participants):
         place = Place(models[:index].count(participant.voice), models.count(participant.voice))
-        kind = parse(participant.voice).kind
-        placed = _placed(participant, kind, pool.endpoints)
-        wire = _wire(kind, pool.endpoints, dict(participant.settings).get("wire"))
+        wire, placed = _placed(participant, pool.endpoints)
         voices[participant.name] = wire.open_voice(placed, heading.seed, pool, place)
     return voices
 
@@ -188,7 +191,7 @@ def open_voices(heading: Heading, pool: Pool) -> dict[str, Voice]:
 def _wire(kind: str, endpoints: Mapping[str, Endpoint] = KNOWN, recorded: Value = None) -> Wire:
     if kind in WIRES:
         return cast("Wire", import_module(WIRES[kind]))
-    if kind in endpoints:  # what was recorded of its wire holds, whatever is configured by now
+    if kind in endpoints:
         speaks_messages = recorded == "messages" if recorded else endpoints[kind].wire == "anthropic"
         return cast("Wire", import_module(WIRES["anthropic" if speaks_messages else "openai"]))
     kinds = [one for one in WIRES if one != "unknown"]
