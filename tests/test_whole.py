@@ -251,3 +251,16 @@ def test_a_file_cannot_choose_where_words_and_keys_are_sent(
     run("fork", "last", "--voice", f"Claude={PAIR[0]}", "--voice", f"GPT-5={PAIR[1]}")
     run("resume", "last")
     assert len(fake.requests) == asked + 2
+
+
+@pytest.mark.parametrize("repaired", [False, True])
+@pytest.mark.parametrize("address", [*PAIR, "openai:b?style=script"])
+def test_law_6_holds_for_a_question_too(fake: Fake, run: Run, address: str, *, repaired: bool) -> None:
+    fake.replies.extend([Reply(("Hello.",)), *[Reply(("It depends.",))] * repaired, Reply(("no",))])
+    run("talk", address, PAIR[0], "Talk.", "--turns", "1", "--name", "Ada")
+    assert run("ask", "last", "Is a river alive?", "--of", "Ada", "--option", "yes", "--option", "no") == "no\n"
+    seen = json.loads(run("view", "last", "--as", "Ada", "--turn", "3", "--json"))
+    assert seen["sent"] is True
+    assert seen["request"]["body"] == fake.bodies[1]
+    assert all(row["other"] == [] for row in json.loads(run("verify", "--json")))
+    assert "river" not in json.dumps(json.loads(run("view", "last", "--as", "Claude", "--json"))["request"])

@@ -60,17 +60,19 @@ class Report:
 
 async def _report(store: Store, stored: Stored) -> Report:
     calls = await store.calls(stored.listing.id)
-    done = {(call.seq, call.speaker): call.request for call in calls if call.outcome == "done"}
-    other = [seq + 1 for (seq, name), request in done.items() if not _agrees(stored, name, seq, request)]
+    done = {(call.seq, call.speaker) for call in calls if call.outcome == "done"}
+    sent = {(call.seq, call.speaker, call.request) for call in calls}
+    other = [seq + 1 for seq, name in sorted(done) if (seq, name, _request(stored, name, seq)) not in sent]
     turns = len(stored.transcript.turns)
     return Report(stored.listing.id, stored.digest, turns, len(done) - len(other), tuple(other), stored.broken)
 
 
-def _agrees(stored: Stored, name: str, seq: int, request: str) -> bool:
+def _request(stored: Stored, name: str, seq: int) -> str:
+    """Return the digest of a turn's request, made again; nothing where this moot cannot open its voice."""
     try:
-        return link("", request_for(stored, name, seq + 1)) == request
-    except (VoiceError, Invalid):  # its voice cannot be opened by this moot
-        return False
+        return link("", request_for(stored, name, seq + 1))
+    except (VoiceError, Invalid):
+        return ""
 
 
 def _print(reports: list[Report]) -> None:

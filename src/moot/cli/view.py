@@ -9,12 +9,14 @@ import click
 
 from moot.cli import record
 from moot.cli.terminal import console, print_json, safe
-from moot.transcript import CHAIR, link
+from moot.forms import Speak, open_form
+from moot.transcript import CHAIR, Invalid, link
 from moot.view import view
 from moot.voices.spec import open_voices
 
 if TYPE_CHECKING:
     from moot.store import Store, Stored
+    from moot.transcript import Question, Transcript
 
 
 @click.command(short_help="Show the exact request that a participant was sent for a turn.")
@@ -63,13 +65,27 @@ def request_for(stored: Stored, name: str, number: int) -> dict[str, Any]:
     heading = stored.transcript.heading
     participant = heading.participant(name)
     before = stored.transcript.until(number - 1)
-    return open_voices(heading, record.pool())[name].request(participant.brief, view(before, name))
+    voice = open_voices(heading, record.pool())[name]
+    return voice.request(participant.brief, view(before, name), _asked(before, name))
+
+
+def _asked(before: Transcript, name: str) -> Question | None:
+    """Return what the form had `name` asked after these turns, if anything: it is part of the request."""
+    try:
+        move = open_form(before.heading)(before)
+    except Invalid:  # a form that this moot does not know: the conversation was made elsewhere
+        return None
+    return move.ask if isinstance(move, Speak) and move.name == name else None
 
 
 async def _was_sent(store: Store, stored: Stored, name: str, number: int, digest: str) -> bool | None:
-    """Whether the request on record for this turn is this one; None where none is on record."""
-    found = [call for call in await store.calls(stored.listing.id) if call.seq == number - 1 and call.speaker == name]
-    return found[-1].request == digest if found else None
+    """Whether this request is among those on record for this turn; None where none is.
+
+    A turn may have several: each try is one, and an answer that named no option is asked for once more.
+    """
+    calls = await store.calls(stored.listing.id)
+    found = [call.request for call in calls if call.seq == number - 1 and call.speaker == name]
+    return digest in found if found else None
 
 
 def _verdict(stored: Stored, name: str, number: int, *, sent: bool | None) -> str:

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from moot.view import Message
     from moot.voices import Delta, Place, Pool, Voice
     from moot.voices.attempts import Sign
-    from moot.voices.endpoint import Endpoint
+    from moot.voices.endpoint import Destination
 
 ANTHROPIC = Vendor(
     "anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "ANTHROPIC_CUSTOM_HEADERS"
@@ -104,7 +104,7 @@ async def _connect(voice: str, settings: Sequence[tuple[str, Value]], pool: Pool
     return await pool.share(("anthropic", endpoint.base_url, endpoint.key), partial(_open_client, endpoint))
 
 
-async def _open_client(endpoint: Endpoint) -> tuple[AsyncAnthropic, Callable[[], Awaitable[object]]]:
+async def _open_client(endpoint: Destination) -> tuple[AsyncAnthropic, Callable[[], Awaitable[object]]]:
     import anthropic  # noqa: PLC0415 - the SDK is loaded when a voice first speaks
     import httpx2  # noqa: PLC0415 - the SDK stands on it
 

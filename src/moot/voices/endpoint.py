@@ -43,7 +43,7 @@ class Vendor:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class Destination:
     """An address (None: the vendor's own), the key for it and the variable that holds it (empty: no key is sent).
 
     `withheld` names headers that the environment adds for the vendor and that this address must not get.
@@ -106,7 +106,7 @@ def key_variable(voice: str, settings: Mapping[str, Value], vendor: Vendor) -> s
 
 def find_endpoint(
     voice: str, settings: Mapping[str, Value], vendor: Vendor, find_key: Callable[[str], str]
-) -> Endpoint:
+) -> Destination:
     """Return where this voice's requests go; `VoiceError` where the key that it needs is missing or none at all."""
     base_url = base_url_of(voice, settings, vendor)
     variable = key_variable(voice, settings, vendor)
@@ -122,7 +122,7 @@ def find_endpoint(
     if not key.isascii() or not key.isprintable():
         raise VoiceError(f"{voice}: {variable} holds no key, it has characters that no key has; set it anew")
     withheld = () if variable == vendor.key else _vendor_headers(vendor)
-    return Endpoint(base_url, variable if key else "", key or NO_KEY, withheld)
+    return Destination(base_url, variable if key else "", key or NO_KEY, withheld)
 
 
 def _vendor_headers(vendor: Vendor) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from moot.view import Message
     from moot.voices import Delta, Place, Pool, Voice
     from moot.voices.attempts import Sign
-    from moot.voices.endpoint import Endpoint
+    from moot.voices.endpoint import Destination
 
 OPENAI = Vendor("openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_CUSTOM_HEADERS")
 
@@ -160,7 +160,7 @@ async def _connect(voice: str, settings: Sequence[tuple[str, Value]], pool: Pool
     return await pool.share(("openai", endpoint.base_url, endpoint.key), partial(_open_client, endpoint))
 
 
-async def _open_client(endpoint: Endpoint) -> tuple[AsyncOpenAI, Callable[[], Awaitable[object]]]:
+async def _open_client(endpoint: Destination) -> tuple[AsyncOpenAI, Callable[[], Awaitable[object]]]:
     import httpx2  # noqa: PLC0415 - the SDK and what it stands on are loaded when first needed
     import openai  # noqa: PLC0415 - the same
 
