@@ -312,11 +312,12 @@ async def test_eight_processes_write_one_record_without_a_gap_or_a_doubled_turn(
         assert len(await store.list()) == 9
 
 
-async def test_processes_that_make_a_record_at_once_make_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", range(5))
+async def test_processes_that_make_a_record_at_once_make_one(tmp_path: Path, number: int) -> None:
     code = "import sys, pathlib; from moot.store import open_store; open_store(pathlib.Path(sys.argv[1])).shut()"
     path = str(tmp_path / "deep" / "x.db")
-    makers = [await asyncio.create_subprocess_exec(sys.executable, "-c", code, path) for _ in range(6)]
-    assert await finished(makers) == [0] * 6
+    makers = [await asyncio.create_subprocess_exec(sys.executable, "-c", code, path) for _ in range(8)]
+    assert await finished(makers) == [0] * 8
 
 
 async def test_the_rows_are_plain_json(store: SqliteStore, tmp_path: Path) -> None:

@@ -270,8 +270,11 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
     """Bring the file to this version's schema; `StoreError` where it is somebody else's, or a newer moot's."""
     scripts = sorted(one.name for one in (files("moot.store") / "migrations").iterdir() if one.name.endswith(".sql"))
-    have = _pragma(db, "user_version")
-    if _pragma(db, "application_id") != APPLICATION and (have or db.execute("SELECT 1 FROM sqlite_master").fetchone()):
+    db.execute("BEGIN")  # one moment of the file: another process may be making it right now
+    have, whose = _pragma(db, "user_version"), _pragma(db, "application_id")
+    is_empty = not have and db.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+    db.execute("ROLLBACK")
+    if whose != APPLICATION and not is_empty:
         raise StoreError(f"{path} is a database of another program's; name another with --db")
     if have > len(scripts):
         raise StoreError(f"the database {path} was written by a newer moot (its schema is {have}); upgrade moot")
