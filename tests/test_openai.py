@@ -16,7 +16,7 @@ from moot.transcript import Participant, Text, Thought
 from moot.view import Message
 from moot.voices import Attempt, Done, Place, Pool, Thinking, Usage, VoiceError, Words
 from moot.voices.attempts import Patience
-from moot.voices.endpoint import short_name
+from moot.voices.destination import short_name
 from moot.voices.openai import CompatibleVoice, check, open_voice, settle
 from moot.voices.spec import parse
 

@@ -26,7 +26,7 @@ from moot.voices.attempts import (
     without_key,
 )
 from moot.voices.ballots import answers, with_question
-from moot.voices.endpoint import (
+from moot.voices.destination import (
     BRIEF,
     NO_KEY,
     Vendor,
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from moot.view import Message
     from moot.voices import Delta, Place, Pool, Voice
     from moot.voices.attempts import Sign
-    from moot.voices.endpoint import Destination
+    from moot.voices.destination import Destination
 
 ANTHROPIC = Vendor(
     "anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "ANTHROPIC_CUSTOM_HEADERS"

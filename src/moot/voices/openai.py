@@ -28,7 +28,7 @@ from moot.voices.attempts import (
 )
 from moot.voices.ballots import answers, with_question
 from moot.voices.chunks import CompletionReader, ResponseReader
-from moot.voices.endpoint import (
+from moot.voices.destination import (
     BRIEF,
     NO_KEY,
     Vendor,
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from moot.view import Message
     from moot.voices import Delta, Place, Pool, Voice
     from moot.voices.attempts import Sign
-    from moot.voices.endpoint import Destination
+    from moot.voices.destination import Destination
 
 OPENAI = Vendor("openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_CUSTOM_HEADERS")
 
