@@ -16,7 +16,7 @@ PIN := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG
 	--no-annotate --no-header --no-emit-options --no-config --newline lf --upgrade --uploaded-prior-to $(COOLING)
 
 .DELETE_ON_ERROR:
-.PHONY: help talk test check fix bench bench-peers pins clean
+.PHONY: help talk test soak check fix bench bench-peers pins clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ test: check ## run the whole check: style, types, imports, tests, coverage
 	$(BIN)/python -m pytest --cov --cov-report=
 	$(BIN)/coverage report --include='$(CORE)' --fail-under=100
 	$(BIN)/coverage report --omit='$(CORE)' --fail-under=90
+
+soak: .venv/.test ## run the fault drill with ten times as many seeds as `make test` does (10 minutes)
+	MOOT_TEST_SEEDS=200 $(BIN)/python -m pytest tests/test_faults.py $(ARGS)
 
 check: .venv/.test ## style, types and imports only
 	$(BIN)/ruff check

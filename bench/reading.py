@@ -42,7 +42,7 @@ class Reading:
 
 async def ask(voice: CompatibleVoice, request: Mapping[str, Any], **changed: object) -> tuple[str, int, int]:
     """Send a voice's request; return the words, and the prompt's tokens that were evaluated and that were kept."""
-    client = await voice.connect()
+    client = (await voice.connect()).client
     body = {name: value for name, value in request["body"].items() if name != "stream_options"}
     answer = await client.post(request["path"], cast_to=object, body=body | {"stream": False} | changed)
     said = cast("dict[str, Any]", answer)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+from platformdirs import user_cache_path
 
+from fakes import Fake
+from fakes.speaking import serve
 from moot.store import open_store
+from moot.voices.weights import CATALOG, fetch, is_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from moot.store.sqlite import SqliteStore
 
@@ -40,3 +45,32 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
     opened = open_store(tmp_path / "moot.db")
     yield opened
     opened.shut()
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
+    """Serve every wire, with this process's environment pointing there; at its end no prefix may have moved."""
+    with serve(monkeypatch, Fake()) as served:
+        yield served
+
+
+def _quiet(what: str, done: int, total: int) -> None:
+    """Take no note."""
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    """The cache with both models: MOOT_TEST_CACHE, or the user's own; fetched once."""
+    folder = Path(os.environ.get("MOOT_TEST_CACHE") or user_cache_path("moot", appauthor=False))
+    for model in CATALOG.values():
+        if not is_here(model, folder):
+            asyncio.run(fetch(model, folder, _quiet))
+    return folder
+
+
+@pytest.fixture
+def stocked(weights: Path, _at_home: None) -> Path:
+    """The test's home, with the models in its cache."""
+    cache = Path(os.environ["MOOT_HOME"]) / "cache"
+    cache.symlink_to(weights)
+    return cache

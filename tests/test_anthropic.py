@@ -9,30 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fakes import KEY, Fake, Reply
+from fakes import Fake, Reply
 from fakes.speaking import HELLO, WIRES, said, serve, settled, voice_of
-from moot.transcript import CHAIR, Heading, Participant, Text, Thought, Transcript, Turn
+from moot.convene import Retry, Said, convene
+from moot.transcript import CHAIR, Heading, Participant, Text, Thought, Transcript, Turn, link
 from moot.view import Message, view
-from moot.voices import Done, Place, Pool, Usage, VoiceError
+from moot.voices import Attempt, Done, Paused, Place, Pool, Thinking, Usage, VoiceError, Words
 from moot.voices.anthropic import MAX_TOKENS, check, open_voice, settle
+from moot.voices.attempts import Patience
 from moot.voices.spec import parse
 from moot.voices.wire import NOTHING, OPENING, SILENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from moot.transcript import Stop
+    from moot.store.sqlite import SqliteStore
 
 pytestmark = pytest.mark.anyio
 
 PLAIN = "anthropic:claude-sonnet-4-5"
 THINKING = WIRES["messages"]
 
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
-    with serve(monkeypatch, Fake()) as served:
-        yield served
+QUICK = Patience(pause=0.01)
 
 
 def body_of(address: str, heard: tuple[Message, ...] = HELLO, brief: str = "Be brief.") -> dict[str, Any]:
@@ -122,15 +118,6 @@ async def test_every_view_is_taken_by_a_server_with_the_real_rules(
 # Reading
 
 
-@pytest.mark.parametrize(
-    ("reason", "stop"),
-    [("end", "end"), ("length", "length"), ("context", "length"), ("refusal", "refusal"), ("pause", "end")],
-)
-async def test_reasons_to_stop_are_told_in_moots_words(fake: Fake, reason: Any, stop: Stop) -> None:
-    fake.replies.append(Reply(stop=reason))
-    assert (await said(PLAIN)).turn.stop == stop
-
-
 async def test_counts_add_up_to_all_that_was_read(fake: Fake) -> None:
     fake.replies += [Reply(), Reply()]
     first, second = [(await said(PLAIN)).deltas[-1] for _ in range(2)]
@@ -184,6 +171,66 @@ async def test_an_overlong_prompt_tells_how_long_it_was(monkeypatch: pytest.Monk
     with serve(monkeypatch, Fake(context=30)):
         heard = await said(PLAIN, (Message("user", "Bo", "word " * 60),))
     assert "prompt is too long" in str(heard.error)
+
+
+# Pauses
+
+
+def paused(*words: str, **more: Any) -> Reply:
+    return Reply(words, stop="pause", **more)
+
+
+async def test_a_turn_that_is_paused_goes_on_where_it_stopped(fake: Fake) -> None:
+    fake.replies += [paused("One, ", thoughts=("hm",), redacted=True), paused("two, "), Reply(("three.",))]
+    heard = await said(THINKING)
+    assert heard.turn.text == "One, two, three."
+    assert [type(one) for one in heard.deltas if not isinstance(one, Words | Thinking)] == [
+        *[Attempt, Paused] * 2,
+        Attempt,
+        Done,
+    ]
+    first, second, third = fake.bodies
+    assert second["messages"][:-1] == third["messages"][:-1] == first["messages"]
+    thoughts = [
+        {"type": "thinking", "thinking": "hm", "signature": "sig-by-fake"},
+        {"type": "redacted_thinking", "data": "gAAAA-sealed-by-fake"},
+    ]
+    so_far = [*thoughts, {"type": "text", "text": "One, "}, {"type": "text", "text": "two, "}]
+    assert second["messages"][-1] == {"role": "assistant", "content": so_far[:3]}
+    assert third["messages"][-1] == {"role": "assistant", "content": so_far}
+    assert [one.request["body"] for one in heard.deltas if isinstance(one, Attempt)] == fake.bodies
+
+
+async def test_a_pause_without_a_word_ends_the_turn(fake: Fake) -> None:
+    fake.replies.append(paused())
+    heard = await said(PLAIN)
+    assert heard.turn == Turn("Ada")
+    assert len(fake.requests) == 1
+
+
+async def test_the_record_tells_both_requests_of_a_paused_turn(fake: Fake, store: SqliteStore) -> None:
+    broken = Reply(("lost",), fault="reset", at=5)
+    fake.replies += [paused("One, "), broken, paused("Uno, "), Reply(("due.",))]
+    heading = Heading((settled(PLAIN), settled(PLAIN, "Bo")))
+    await store.start("a1", Transcript(heading, (Turn(CHAIR, (Text("Count."),)),)))
+    async with Pool() as pool:
+        voices = {name: voice_of(heading.participant(name), pool, patience=QUICK) for name in heading.names}
+        told = [event async for event in convene(store, "a1", voices, more=1)]
+    spoken = (await store.read("a1")).transcript
+    assert spoken.turns[-1].text == "Uno, due."
+    again = next(number for number, event in enumerate(told) if isinstance(event, Retry))
+    assert "".join(one.delta.text for one in told[again:] if isinstance(one, Said)) == "Uno, due."
+    calls = await store.calls("a1")
+    assert [(call.outcome, call.partial) for call in calls] == [
+        ("paused", "One, "),
+        ("failed", "lost"),
+        ("paused", "Uno, "),
+        ("done", ""),
+    ]
+    request = voices["Ada"].request("Be brief.", view(spoken.until(1), "Ada"))
+    assert [call.request for call in calls] == [link("", {**request, "body": body}) for body in fake.bodies]
+    assert calls[0].request == calls[2].request == link("", request)
+    assert all(call.output for call in (calls[0], calls[2], calls[3]))
 
 
 # Thoughts
@@ -261,25 +308,6 @@ def test_marks_for_the_cache_stand_on_the_brief_and_on_the_ends_of_this_and_the_
 
 
 # Keys
-
-
-async def test_the_usual_key_is_not_sent_to_an_address_that_came_with_the_voice(
-    fake: Fake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("ANTHROPIC_BASE_URL")
-    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "X-Api-Key: CANARY\nX-Team: CANARY")
-    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "CANARY")
-    fake.key = None
-    assert (await said(f"{PLAIN}?base_url={fake.anthropic_url}")).error is None
-    assert "CANARY" not in fake.requests[0].text
-
-
-async def test_a_key_that_was_named_for_an_address_is_sent_to_it(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ANTHROPIC_BASE_URL")
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-other")
-    monkeypatch.setenv("MY_KEY", KEY)
-    assert (await said(f"{PLAIN}?base_url={fake.anthropic_url}&key_env=MY_KEY")).error is None
-    assert fake.requests[0].key == KEY
 
 
 @pytest.mark.parametrize(

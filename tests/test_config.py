@@ -171,6 +171,10 @@ WRONG = {
     "[endpoints.groq.quirks]\nsystem = 1\n": "endpoints.groq.quirks.system: it is true or false",
     "[endpoints.groq.quirks]\nsistem = true\n": "endpoints.groq.quirks.sistem: no such setting; did you mean 'system'?",
     '[endpoints.Lab]\nbase_url = "https://x"\n': "endpoints.Lab: an endpoint is named by small letters",
+    '[endpoints.openai]\nbase_url = "https://x"\n': "endpoints.openai.base_url: of openai, only requests_per_minute, ",
+    '[endpoints.anthropic]\nkey_env = "X_KEY"\n': "endpoints.anthropic.key_env: of anthropic, only requests_per_minute",
+    "[endpoints.openai.quirks]\nsystem = false\n": "endpoints.openai.quirks: of openai, only requests_per_minute, ",
+    '[endpoints.openai]\nbase_ur = "x"\n': "endpoints.openai.base_ur: no such setting; did you mean 'base_url'?",
     '[endpoints.person]\nbase_url = "https://x"\n': "endpoints.person: an endpoint is named by",
     '[prices."gpt-5"]\ninput = 1\noutput = 1\n': "prices.gpt-5: a price belongs to a voice",
     '[prices."openai:x"]\ninput = 1\n': "prices.openai:x.output: it is missing",
@@ -265,6 +269,7 @@ HARMLESS = {
     '[endpoints.x]\nbase_url = "http://localhost:9"\nkey_env = "X_KEY"\n': "x",
     '[endpoints.x]\nbase_url = "http://[::1]:9"\nkey_env = "X_KEY"\n': "x",
     '[endpoints.ollama]\nbase_url = "http://127.0.0.1:9"\n': "ollama",
+    "[endpoints.openai]\nrequests_per_minute = 50\ntokens_per_minute = 9000\nconcurrency = 2\n": "openai",
     "[endpoints.openrouter]\nconcurrency = 2\n[endpoints.openrouter.quirks]\nsystem = false\n": "openrouter",
 }
 

@@ -272,8 +272,8 @@ async def test_a_form_may_wait_for_someone(store: SqliteStore, monkeypatch: pyte
     def waiting(transcript: Transcript) -> Move:
         return Wait("Bo") if transcript.turns else Speak("Ada")
 
-    def open_waiting(heading: Heading) -> Form:
-        del heading
+    def open_waiting(heading: Heading, find: object) -> Form:
+        del heading, find
         return waiting
 
     monkeypatch.setattr("moot.convene.open_form", open_waiting)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from platformdirs import user_cache_path
 
 from moot.transcript import Heading, Participant, Text, Transcript, Turn, freeze
 from moot.view import Message, view
@@ -25,7 +24,7 @@ from moot.voices.engine import main
 from moot.voices.gguf import Head, read_head
 from moot.voices.local import check, open_voice, prepare, settle
 from moot.voices.spec import open_voices, parse
-from moot.voices.weights import CATALOG, fetch, is_here
+from moot.voices.weights import CATALOG
 from moot.voices.wire import sentences_end
 
 if TYPE_CHECKING:
@@ -37,28 +36,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 SRC = Path(__file__).parent.parent / "src"
 ASKED = Message("user", "Bo", "What makes a good friend?")
-
-
-def _quiet(what: str, done: int, total: int) -> None:
-    """Take no note."""
-
-
-@pytest.fixture(scope="session")
-def weights() -> Path:
-    """The cache with both models: MOOT_TEST_CACHE, or the user's own; fetched once."""
-    folder = Path(os.environ.get("MOOT_TEST_CACHE") or user_cache_path("moot", appauthor=False))
-    for model in CATALOG.values():
-        if not is_here(model, folder):
-            asyncio.run(fetch(model, folder, _quiet))
-    return folder
-
-
-@pytest.fixture
-def stocked(weights: Path, _at_home: None) -> Path:
-    """The test's home, with the models in its cache."""
-    cache = Path(os.environ["MOOT_HOME"]) / "cache"
-    cache.symlink_to(weights)
-    return cache
 
 
 def _participant(spec: str, name: str = "", brief: str = "", **changed: Value) -> Participant:
@@ -161,7 +138,7 @@ async def test_two_voices_of_one_model_share_a_process_and_keep_their_own_places
     people = tuple(_participant("local:smollm2", name, sentences=0, max_tokens=8) for name in ("Ada", "Bo"))
     async with Pool() as pool:
         voices = [open_voice(one, 1, pool, Place(place, 2)) for place, one in enumerate(people)]
-        clients = [await voice.connect() for voice in voices]
+        clients = [(await voice.connect()).client for voice in voices]
         requests = [voice.request("", (ASKED,))["body"] for voice in voices]
         for voice, participant in zip(voices, people, strict=True):
             assert _words(await _spoken(voice, participant, ASKED))
@@ -186,7 +163,7 @@ async def test_nobody_is_answered_without_the_key() -> None:
 
     async with Pool() as pool:
         voice = open_voice(_participant("local:smollm2"), 1, pool, Place())
-        client = await voice.connect()
+        client = (await voice.connect()).client
         root = str(client.base_url).removesuffix("/v1/")
         assert root.startswith("http://127.0.0.1:")
         process = _engine_of(pool)

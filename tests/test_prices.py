@@ -239,7 +239,7 @@ def test_cost_tells_of_each_conversation_and_voice_what_was_used_and_what_is_unk
     assert whole["price_list"] == edition()
     rows = {row["id"]: row for row in whole["conversations"]}
     first, forked = rows["aa11"], rows["bb22"]
-    assert first["calls"] == {"open": 0, "done": 2, "failed": 1, "left": 0}
+    assert first["calls"] == {"open": 0, "done": 2, "paused": 0, "failed": 1, "left": 0}
     assert (first["dollars"], first["known_dollars"], first["calls_without_price"]) == (None, 1.725, 1)
     priced, unpriced = first["voices"]
     assert (priced["voice"], priced["dollars"], priced["cache_share"]) == ("lab:m", 1.725, 0.75)

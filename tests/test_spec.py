@@ -1,4 +1,5 @@
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 import pytest
 
@@ -37,6 +38,19 @@ def test_an_address_is_told_from_a_prompt_by_its_form(text: str, is_one: bool) -
     assert is_spec(text) is is_one
 
 
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("Hello", "a voice is written KIND:MODEL"),
+        ("local:", "names no model: write local:NAME"),
+        ("local:x?&", "are not of the form"),
+    ],
+)
+def test_what_is_no_address_is_refused(text: str, complaint: str) -> None:
+    with pytest.raises(VoiceError, match=complaint):
+        parse(text)
+
+
 def test_settings_are_read_as_the_type_of_their_default() -> None:
     options = (("a", "1"), ("b", "2.5"), ("c", ""), ("d", "p|q"), ("e", "word"), ("f", "3"))
     spec = Spec("x", "y", options)
@@ -55,6 +69,13 @@ def test_settings_are_read_as_the_type_of_their_default() -> None:
 def test_a_setting_that_makes_no_sense_is_refused(option: tuple[str, str]) -> None:
     with pytest.raises(VoiceError, match=option[0]):
         with_options(Spec("x", "y", (option,)), {"a": 0, "b": 0.0, "c": False}, {})
+
+
+def test_a_setting_of_a_few_words_takes_these_and_names_them() -> None:
+    ways = {"way": Literal["high", "low"]}
+    assert with_options(Spec("x", "y", (("way", "low"),)), {}, ways) == {"way": "low"}
+    with pytest.raises(VoiceError, match="x:y: way cannot be 'up'; it is one of high, low"):
+        with_options(Spec("x", "y", (("way", "up"),)), {}, ways)
 
 
 def test_voices_that_share_a_model_know_their_places() -> None:

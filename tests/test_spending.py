@@ -171,7 +171,7 @@ def test_limits_know_no_price_unless_told() -> None:
 ASK = Question("Is a river alive?", ("yes", "no"))
 
 
-def asking(heading: Heading) -> Form:
+def asking(heading: Heading, find: object) -> Form:
     def form(transcript: Transcript) -> Move:
         return Close("asked") if transcript.turns else Speak("Ada", ASK)
 
@@ -206,7 +206,7 @@ async def test_a_form_that_asks_gets_a_ballot_that_nobody_else_hears(
 def test_the_answer_of_a_void_attempt_is_void() -> None:
     told: list[Delta] = [Attempt({}), Chosen("yes"), Failed("reset", 0), Attempt({}), Words("Perhaps."), Done()]
     speech = fold(PAIR.participants[0], told, (), ASK)
-    assert speech.turn == Turn("Ada", (Text("Perhaps."),), ())
+    assert speech.turn == Turn("Ada", (Ballot(ASK.text, ASK.options, ""), Text("Perhaps.")), ())
 
 
 @pytest.mark.parametrize("options", [(), ("yes",), ("yes", "yes"), ("yes", " ")])

@@ -73,11 +73,19 @@ def test_the_same_model_on_both_sides_is_told_apart_by_name() -> None:
     assert [one.role for one in view(transcript, "Bo")] == ["user", "assistant"]
 
 
-def test_own_thoughts_and_ballots_come_back_to_their_owner_only() -> None:
+def test_own_thoughts_come_back_to_their_owner_only() -> None:
     thought = Thought("hm", "v", "{}")
-    turn = Turn("Ada", (thought, Text("Well: "), Ballot("Agree?", ("yes", "no"), "yes")))
-    assert view(pair(turn), "Ada") == (Message("assistant", "Ada", "Well: yes", thoughts=(thought,)),)
-    assert view(pair(turn), "Bo") == (Message("user", "Ada", "Well: "),)
+    turn = Turn("Ada", (thought, Text("Well.")))
+    assert view(pair(turn), "Ada") == (Message("assistant", "Ada", "Well.", thoughts=(thought,)),)
+    assert view(pair(turn), "Bo") == (Message("user", "Ada", "Well."),)
+
+
+def test_a_ballot_is_in_no_view_and_is_no_word_after_which_the_chair_is_named() -> None:
+    ballot = Turn("Ada", (Thought("hm"), Ballot("Agree?", ("yes", "no"), "yes")), ())
+    unread = Turn("Ada", (Ballot("Agree?", ("yes", "no"), ""), Text("Well, perhaps.")), ())
+    cue = Turn(CHAIR, (Text("Begin."),))
+    for name in ("Ada", "Bo"):
+        assert view(pair(ballot, unread, cue), name) == (Message("user", CHAIR, "Begin."),)
 
 
 def test_an_empty_turn_is_heard_as_an_empty_message() -> None:

@@ -13,24 +13,16 @@ import pytest
 
 import moot.cli
 from fakes import KEY, Fake, Reply
-from fakes.net import moved
 from fakes.speaking import serve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     Run = Callable[..., str]
 
 SAMPLES = Path(__file__).parent / "samples"
 SEEDS = Path(__file__).parents[2] / "shared" / "seeds"
 PAIR = ("anthropic:claude-sonnet-4-5", "openai:gpt-5?wire=responses")
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
-    with serve(monkeypatch, Fake()) as opened:
-        yield opened
-    assert moved(opened.requests) == []  # whatever a test has voices say, their requests only grow
 
 
 @pytest.fixture

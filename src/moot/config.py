@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from moot import keys
 from moot.prices import NO_PRICES, Rates, price_of
 from moot.spending import Caps, Limits
-from moot.voices.endpoints import KNOWN, Endpoint, Quirks
+from moot.voices.endpoints import KNOWN, USUAL_OF, Endpoint, Quirks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,10 +35,12 @@ _ROOTS = (".git", ".hg", ".jj", ".svn")
 
 _ENVIRON = "MOOT_LIMITS_"
 
-_VENDORS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY")
-"""Variables of keys for the vendors that have a wire of their own."""
+_VENDORS = ("anthropic", "openai")
+"""Endpoints whose address and key are no setting: the environment and a voice's own settings can name others."""
 
-_OWN_KINDS = ("local", "anthropic", "openai", "person", "script", "replay", "unknown")
+_RATES = ("requests_per_minute", "tokens_per_minute", "concurrency")
+
+_OWN_KINDS = ("local", "person", "script", "replay", "unknown")
 """Kinds of voices that are no endpoints, so that none can be called so."""
 
 
@@ -222,6 +224,11 @@ def _endpoint(layer: _Layer, name: str, table: Table, before: Mapping[str, Endpo
             place, "an endpoint is named by small letters, digits and hyphens, and not as a voice of moot's"
         )
     _known(layer, f"{place}.", table, (*_ENDPOINT_KEYS, "quirks"))
+    if name in _VENDORS and (fixed := [key for key in table if key not in _RATES]):
+        raise layer.wrong(
+            f"{place}.{fixed[0]}",
+            f"of {name}, only {', '.join(_RATES)} can be set; name another server as an endpoint of its own",
+        )
     given: Table = {
         key: _typed(layer, f"{place}.{key}", value, _ENDPOINT_KEYS[key])
         for key, value in table.items()
@@ -235,7 +242,7 @@ def _endpoint(layer: _Layer, name: str, table: Table, before: Mapping[str, Endpo
     quirks = _table(layer, f"{place}.quirks", table.get("quirks", {}))
     _known(layer, f"{place}.quirks.", quirks, _QUIRK_KEYS)
     odd = {key: _typed(layer, f"{place}.quirks.{key}", value, _QUIRK_KEYS[key]) for key, value in quirks.items()}
-    new = replace(old or Endpoint(name, given["base_url"]), **given)
+    new = replace(old or Endpoint(name, given["base_url"], quirks=USUAL_OF[given.get("wire", "openai-chat")]), **given)
     is_own = old is None or old.own or _address(new) != _address(old)
     new = replace(new, quirks=replace(new.quirks, **odd), own=is_own)
     if not layer.own and (objection := _objection(new, old, before)):
@@ -250,7 +257,7 @@ def _objection(new: Endpoint, old: Endpoint | None, before: Mapping[str, Endpoin
     stays_here = _is_loopback(new.base_url)
     if old and (old.key_env or not stays_here):
         return "a project's file cannot send what is meant for this endpoint elsewhere"
-    taken = {*_VENDORS, *(one.key_env for one in before.values())} - {""}
+    taken = {one.key_env for one in before.values()} - {""}
     if new.key_env in taken:
         return f"a project's file cannot have the key of another endpoint ({new.key_env})"
     if new.key_env and not stays_here:

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from moot.forms import Close, Post, Speak, Wait, open_form
+from moot.forms import Close, Post, Speak, Wait, maker_of, open_form
 from moot.spending import Limits, Spent, refusal, reserved, spent
 from moot.store import Call, StoreError
 from moot.transcript import CHAIR, as_json, link, sound
@@ -23,6 +23,7 @@ from moot.voices import (
     Delta,
     Done,
     Failed,
+    Paused,
     Rest,
     Speech,
     Thinking,
@@ -34,8 +35,9 @@ from moot.voices import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 
+    from moot.forms import Maker
     from moot.store import Outcome, Store
     from moot.transcript import Participant, Question, Transcript, Turn
     from moot.voices import Voice
@@ -43,10 +45,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A piece of a turn that is being spoken; it is not on record yet, and void if a `Retry` follows."""
+    """A piece of a turn that is being spoken; it is not on record yet, and void if a `Retry` follows.
+
+    `heard_by` names who will hear the turn; None means everyone.
+    """
 
     name: str
     delta: Words | Thinking
+    heard_by: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +107,12 @@ async def convene(
     *,
     more: int | None = None,
     limits: Limits = NO_LIMITS,
+    find: Callable[[str], Maker] = maker_of,
 ) -> AsyncGenerator[Event, None]:
     """Carry the conversation `identity` on until its form closes it, someone is waited for, or `more` turns are spoken.
 
-    It also rests before a request is sent with which a cap of `limits` might be passed.
+    It also rests before a request is sent with which a cap of `limits` might be passed. `find` returns what a form's
+    name stands for: moot's own unless told otherwise.
 
     Raises `VoiceError` where a voice gives up and `StoreError` where the record cannot be kept; all turns yielded as
     `Spoken` are on record even then.
@@ -115,7 +123,7 @@ async def convene(
     if stored.listing.closed is not None:  # nothing was said since: what a full context has closed is not asked again
         yield Closed(stored.listing.closed)
         return
-    transcript, chain, form = stored.transcript, stored.digest, open_form(stored.transcript.heading)
+    transcript, chain, form = stored.transcript, stored.digest, open_form(stored.transcript.heading, find)
     limit = None if more is None else _spoken(transcript) + more
     desk = _Desk(store, identity, limits, await store.calls(identity), _spoken(transcript))
     while True:
@@ -132,8 +140,8 @@ async def convene(
                 return
             case Post(turn):
                 told = _posted(turn)
-            case Speak(name, ask):  # exhaustive
-                told = _speak(desk, transcript, name, voices[name], ask)
+            case Speak(name) as move:  # exhaustive
+                told = _speak(desk, transcript, move, voices[name])
         before = transcript
         async with aclosing(told) as events:
             async for event in events:
@@ -156,9 +164,10 @@ async def _posted(turn: Turn) -> AsyncGenerator[_Turned, None]:
 
 
 async def _speak(
-    desk: _Desk, transcript: Transcript, name: str, voice: Voice, ask: Question | None
+    desk: _Desk, transcript: Transcript, move: Speak, voice: Voice
 ) -> AsyncGenerator[Event | _Turned, None]:
     """Let one participant speak: its words as they come, and at last the turn; each request is on record first."""
+    name, ask, hearers = move.name, move.ask, () if move.ask else move.heard_by
     participant = transcript.heading.participant(name)
     messages = view(transcript, name)
     labels = () if ask else shown_labels(participant, messages)
@@ -175,18 +184,22 @@ async def _speak(
                             return
                         number = await desk.begin(draft.call)
                     case Failed(error, wait):
-                        await desk.finish(number, draft.ended("failed", error, request_id=delta.request_id))
+                        await desk.finish(number, draft.ended("failed", error, failed=delta))
                         number = None
                         yield Retry(name, error, wait)
+                    case Paused():
+                        await desk.finish(number, draft.paused(delta))
+                        number = None
                     case Words() | Thinking() | Chosen() | Done():  # exhaustive
                         for piece in draft.take(delta):
-                            yield Said(name, piece)
+                            yield Said(name, piece, hearers)
                 if draft.overran:
                     break
         speech = draft.speech()
         for piece in draft.rest():
-            yield Said(name, piece)
-        yield _Turned(speech.turn, desk.ending(number, draft.ended("done", cut=speech.cut)))
+            yield Said(name, piece, hearers)
+        turn = speech.turn if move.heard_by is None else replace(speech.turn, heard_by=move.heard_by)
+        yield _Turned(turn, desk.ending(number, draft.ended("done", cut=speech.cut)))
         number = None
     except Rest:
         yield Pause(f"{name} has left for now")
@@ -258,14 +271,20 @@ class _Draft:
         self._begun = time.monotonic()
         self._first: int | None = None
         self._done = Done()
+        self._paused = False
+        self._kept = 0
 
     def anew(self, request: Mapping[str, Any]) -> _Draft:
-        """Return an empty draft for the next attempt."""
+        """Return a draft for the next attempt: an empty one, unless that goes on with what was said before a pause."""
         most_read, most_written = reserved(request)
         call = replace(
             self.call, request=link("", dict(request)), reserved_input=most_read, reserved_output=most_written
         )
-        return _Draft(self._participant, self._labels, call, self._ask)
+        if not self._paused:
+            return _Draft(self._participant, self._labels, call, self._ask)
+        self.call, self._kept, self._paused = call, len(self._text), False
+        self._begun, self._first, self._done = time.monotonic(), None, Done()
+        return self
 
     def take(self, delta: Words | Thinking | Chosen | Done) -> Iterator[Words | Thinking]:
         """Add a delta; yield what can be shown of it now."""
@@ -283,6 +302,11 @@ class _Draft:
                 pass
 
     def _sure(self, text: str) -> Iterator[Words]:
+        if not self._labels:  # nobody's name was shown, so nobody's can be written: all is sure at once
+            self._text += text
+            self._shown = len(self._text)
+            yield Words(text)
+            return
         line = self._text.rfind("\n") + 1
         self._text += text
         self.overran = overrun(self._text[line:], self._labels) is not None
@@ -301,17 +325,17 @@ class _Draft:
         if left := self._text[self._shown : found and found[0]]:
             yield Words(left)
 
-    def ended(self, outcome: Outcome, error: str = "", *, cut: str = "", request_id: str = "") -> Call:
+    def ended(self, outcome: Outcome, error: str = "", *, cut: str = "", failed: Failed | None = None) -> Call:
         """Return the row of this attempt as it ended."""
-        usage = self._done.usage
+        usage = failed.usage if failed else self._done.usage
         return replace(
             self.call,
             outcome=outcome,
             error=error,
-            partial="" if outcome == "done" else sound(self._text),
+            partial="" if outcome == "done" else sound(self._text[self._kept :]),
             cut=cut,
             model=self._done.model,
-            request_id=request_id or self._done.request_id,
+            request_id=failed.request_id if failed else self._done.request_id,
             input=usage.input,
             cached=usage.cached,
             cache_write=usage.cache_write,
@@ -320,6 +344,12 @@ class _Draft:
             first_ms=self._first,
             total_ms=self._elapsed(),
         )
+
+    def paused(self, paused: Paused) -> Call:
+        """Return the row of this attempt, whose words the next one goes on with."""
+        self._paused = True
+        self._done = Done(usage=paused.usage, model=paused.model, request_id=paused.request_id)
+        return self.ended("paused")
 
     def _elapsed(self) -> int:
         return round((time.monotonic() - self._begun) * 1000)

@@ -83,8 +83,8 @@ class Thought:
 class Ballot:
     """An answer to a question with fixed options.
 
-    `probabilities` are those of each option in order where the voice could give them; `how` says how the answer was
-    obtained.
+    `answer` is empty where none of the options could be made out. `probabilities` are those of each option in order
+    where the voice could give them; `how` says how the answer was obtained.
     """
 
     question: str
@@ -96,8 +96,8 @@ class Ballot:
     def __post_init__(self) -> None:
         _make_sound(self, "question", "answer", "how")
         object.__setattr__(self, "options", tuple(map(sound, self.options)))
-        if self.answer not in self.options:
-            raise Invalid(f"a ballot's answer must be one of its options, not {self.answer!r}")
+        if self.answer and self.answer not in self.options:
+            raise Invalid(f"a ballot's answer must be one of its options, or empty, not {self.answer!r}")
         if self.probabilities is not None and len(self.probabilities) != len(self.options):
             raise Invalid(f"{len(self.options)} options need as many probabilities, not {len(self.probabilities)}")
         if not all(map(math.isfinite, self.probabilities or ())):
@@ -106,10 +106,14 @@ class Ballot:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a ballot answers: a question and its options, in the order in which they are shown."""
+    """What a ballot answers: a question and its options, in the order in which they are shown.
+
+    `draw` counts repeats of the same question: a voice that draws its words by a seed draws others for each.
+    """
 
     text: str
     options: tuple[str, ...]
+    draw: int = 0
 
     def __post_init__(self) -> None:
         _make_sound(self, "text")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from moot.transcript import CHAIR, Ballot, Text, Thought
+from moot.transcript import CHAIR, Ballot, Thought
 
 if TYPE_CHECKING:
     from moot.transcript import Transcript, Turn
@@ -42,6 +42,7 @@ def view(transcript: Transcript, name: str) -> tuple[Message, ...]:
 
     Own turns are "assistant", everyone else's "user". With two participants the other's words come bare, with more
     each is named; the chair's words are bare only before anyone has spoken, so that no one is taken for the other.
+    Ballots are in no view, not even of who gave them: each is answered as if on a fork, and colours nothing.
     """
     transcript.heading.participant(name)
     crowd = len(transcript.heading.participants) > BARE_PAIR
@@ -51,20 +52,22 @@ def view(transcript: Transcript, name: str) -> tuple[Message, ...]:
         if hears(turn, name):
             named = turn.speaker != name and (crowd or (turn.speaker == CHAIR and opened))
             messages.append(_message(turn, name, named=named))
-        opened = opened or turn.speaker != CHAIR
+        opened = opened or (turn.speaker != CHAIR and not is_ballot(turn))
     return tuple(messages)
 
 
 def hears(turn: Turn, name: str) -> bool:
-    """Whether a turn reaches the participant `name`: its own always does."""
-    return turn.speaker == name or turn.heard_by is None or name in turn.heard_by
+    """Whether a turn reaches the participant `name`: its own always does, but for a ballot."""
+    return not is_ballot(turn) and (turn.speaker == name or turn.heard_by is None or name in turn.heard_by)
+
+
+def is_ballot(turn: Turn) -> bool:
+    """Whether a turn answers a question with fixed options, or fails to: such a turn is heard by nobody."""
+    return turn.heard_by == () and any(isinstance(part, Ballot) for part in turn.parts)
 
 
 def _message(turn: Turn, name: str, *, named: bool) -> Message:
     if turn.speaker != name:
         return Message("user", turn.speaker, turn.text, named=named)
     thoughts = tuple(part for part in turn.parts if isinstance(part, Thought))
-    said = [
-        part.text if isinstance(part, Text) else part.answer for part in turn.parts if isinstance(part, Text | Ballot)
-    ]
-    return Message("assistant", turn.speaker, "".join(said), thoughts=thoughts)
+    return Message("assistant", turn.speaker, turn.text, thoughts=thoughts)

@@ -1,6 +1,7 @@
 """The wire-level prefix net: a participant's request begins with the whole of the one that its last reply answered.
 
-It must never guess who asked: what a request says it was answered is enough to find the request before it.
+It must never guess who asked: what a request says it was answered is enough to find the request before it. So it
+cannot see a past that was dropped whole, which looks like a conversation's beginning.
 """
 
 from __future__ import annotations
@@ -15,29 +16,46 @@ if TYPE_CHECKING:
 
 
 def moved(requests: Iterable[Request]) -> list[str]:
-    """Say of each request whose beginning is no earlier request that its prefix moved.
+    """Say of each request in which something moved what it was.
 
-    Requests are of one family where path, model and brief are the same; what a test sends without anything earlier
-    in its family has nothing to extend. Cache marks do not count. Identical requests (retries) and forks pass.
+    A request's stem is all that stood in it when the last own reply was given; it must have been sent before, to the
+    same model under the same brief. Two participants of one model each find their own; one whose brief changed finds
+    its stem under another. A request without own replies begins a conversation; one whose stem nobody sent goes on
+    with a past from elsewhere, which is believed of the first request of a model and brief only. Cache marks do not
+    count, and what follows the last own reply (a question, on a fork) is free.
     """
-    families: dict[str, list[Any]] = {}
+    families: dict[str, dict[str, set[str]]] = {}
     found: list[str] = []
     for number, request in enumerate(requests, 1):
-        body = _bare(request.body)
-        model, brief = body.get("model"), body.get("system") or body.get("instructions")
-        earlier = families.setdefault(json.dumps([request.path, model, brief]), [])
-        said = body.get("messages") or body.get("input") or body.get("prompt") or []
-        if earlier and not _extends(said, earlier):
-            found.append(f"request {number} ({request.path}, {model}) begins with no earlier request: {said!r:.300}")
-        earlier.append(said)
+        kind, brief, said, stem = _taken_apart(_bare(request.body))
+        briefs = families.setdefault(json.dumps([request.path, kind]), {})
+        earlier = briefs.get(brief, set())
+        if stem and stem not in earlier and (why := _why(stem, earlier, briefs)):
+            found.append(f"request {number} ({request.path}, {kind}): {why}: {said:.300}")
+        briefs.setdefault(brief, set()).add(said)
     return found
 
 
-def _extends(said: Any, earlier: list[Any]) -> bool:
-    if isinstance(said, str):  # a prompt does not mark whose words are whose: some earlier one must begin it
-        return any(said.startswith(one) for one in earlier)
-    stem = _asked(said)
-    return not stem or stem in earlier
+def _why(stem: str, earlier: set[str], briefs: dict[str, set[str]]) -> str:
+    if any(stem in said for said in briefs.values()):
+        return "its brief has changed"
+    return "it begins with no earlier request" if earlier else ""
+
+
+def _taken_apart(body: dict[str, Any]) -> tuple[str, str, str, str]:
+    """Return who is asked, the brief, all that is said and the stem of it, empty where there is no own reply."""
+    match body:
+        case {"prompt": str(prompt)}:  # a script: its brief opens it, and its last line is the cue of who is asked
+            cue = prompt[prompt.rfind("\n") + 1 :]
+            own = prompt.rfind(f"\n{cue} ")
+            return f"{body.get('model')}, {cue}", "", prompt, prompt[: own + 1] + cue if own >= 0 else ""
+        case _:
+            said: list[Any] = body.get("messages") or body.get("input") or []
+            briefs = [one for one in said if one.get("role") == "system"]
+            brief = [body.get("system"), body.get("instructions"), briefs]
+            said = [one for one in said if one.get("role") != "system"]
+            stem = _asked(said)
+            return str(body.get("model")), json.dumps(brief), json.dumps(said), json.dumps(stem) if stem else ""
 
 
 def _asked(said: list[Any]) -> list[Any]:

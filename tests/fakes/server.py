@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
-import struct
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Self
 
+from fakes.line import Line, inside
+from fakes.net import moved
 from fakes.replies import Refused, Reply, Request
 from fakes.wires import WIRES, error_body
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from fakes.holding import Holding
     from fakes.wires import Wire
 
 KEY = "sk-test-CANARY-7f3a9b2c"
 """The one key that a fake takes unless told otherwise."""
+
+PAGE = "<!doctype html>\n<title>Sign in</title>\n<p>Welcome to this network. Sign in to go on.\n"
+"""What a network's own door answers to everything."""
 
 
 def answer(request: Request) -> Reply:
@@ -34,7 +38,9 @@ class Fake:
 
     It answers with `replies` in order, then with what `otherwise` says. `key=None` takes any key; `context` is how
     many words fit; `strict` demands alternating roles of a chat, as many templates do; `stream_options=False` knows
-    no such thing, as older servers do.
+    no such thing, as older servers do; `holding` is what it does with a schema or a grammar. When it closes, every
+    participant's request must have extended the one before; `moves_prefix` says why a test means to break that.
+    `answering` is how many answers are under way.
     """
 
     def __init__(
@@ -44,6 +50,8 @@ class Fake:
         context: int = 100_000,
         strict: bool = False,
         stream_options: bool = True,
+        holding: Holding = "held",
+        moves_prefix: str = "",
     ) -> None:
         self.replies: deque[Reply] = deque(replies)
         self.otherwise: Callable[[Request], Reply] = answer
@@ -52,9 +60,15 @@ class Fake:
         self.context = context
         self.strict = strict
         self.stream_options = stream_options
+        self.holding: Holding = holding
+        self.moves_prefix = moves_prefix
         self.cache: set[str] = set()
+        self.paused: list[dict[str, Any]] = []
         self.port = 0
         self._connections = 0
+        self.answering = 0
+        self._server: asyncio.Server | None = None
+        self._open: dict[int, asyncio.StreamWriter] = {}
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ready = threading.Event()
@@ -76,28 +90,55 @@ class Fake:
         """The bodies of all requests so far."""
         return [request.body for request in self.requests]
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open now."""
+        return len(self._open)
+
+    def deafen(self) -> None:
+        """Hang up on everybody and refuse connections, until `hear`."""
+        asyncio.run_coroutine_threadsafe(self._deafen(), self._loop).result(5)
+
+    def hear(self) -> None:
+        """Take connections again."""
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(5)
+
     def __enter__(self) -> Self:
         self._thread.start()
         self._ready.wait(5)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join(5)
+        if kind is None:  # what went wrong first is what is told
+            found = moved(self.requests)
+            assert bool(found) == bool(self.moves_prefix), found or f"no prefix moved, though {self.moves_prefix}"
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
+        await self._listen()
         self._ready.set()
         await self._over.wait()
-        server.close()
+        await self._deafen()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _deafen(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for writer in tuple(self._open.values()):
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -105,6 +146,7 @@ class Fake:
         self._tasks.add(task)
         self._connections += 1
         number = self._connections
+        self._open[number] = writer
         try:
             first = await reader.read(1)
             while first:
@@ -115,16 +157,21 @@ class Fake:
                 self.requests.append(request)
                 watch = asyncio.ensure_future(reader.read(1))
                 watch.add_done_callback(lambda done, request=request: _note_gone(done, request))
-                await self._respond(request, writer)
+                self.answering += 1
+                try:
+                    await self._respond(request, writer, watch)
+                finally:
+                    self.answering -= 1
                 first = await watch
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the other side left, or the fake is closing: both end this connection and nothing else
         finally:
             self._tasks.discard(task)
+            del self._open[number]
             with contextlib.suppress(ConnectionError):
                 writer.close()
 
-    async def _respond(self, request: Request, writer: asyncio.StreamWriter) -> None:
+    async def _respond(self, request: Request, writer: asyncio.StreamWriter, watch: asyncio.Future[bytes]) -> None:
         try:
             wire = self._admit(request)
         except Refused as refused:
@@ -132,7 +179,8 @@ class Fake:
             return
         reply = self.replies.popleft() if self.replies else self.otherwise(request)
         if reply.status == 200:
-            await self._stream(request, reply, wire, writer)
+            events = [event.encode("utf-8", "surrogateescape") for event in self._events(request, reply, wire)]
+            await self._stream(request, reply, wire, Line(writer, watch, reply, events, wire.kind), events)
         else:
             refused = Refused(reply.status, reply.code, reply.message or "Something went wrong.")
             await _write_error(writer, request, refused, reply.headers)
@@ -146,56 +194,51 @@ class Fake:
         wire.check(request.body, self)
         return wire
 
-    async def _stream(self, request: Request, reply: Reply, wire: Wire, writer: asyncio.StreamWriter) -> None:
-        if reply.fault == "reset" and reply.at < 0:
-            _reset(writer)
+    def _events(self, request: Request, reply: Reply, wire: Wire) -> Iterable[str]:
+        if reply.framing == "page":
+            return (PAGE,)
+        if reply.events is not None:
+            return reply.events
+        return wire.events(request.body, reply, self) if reply.raw is None else map(_data, reply.raw)
+
+    async def _stream(self, request: Request, reply: Reply, wire: Wire, line: Line, events: Sequence[bytes]) -> None:
+        if reply.fault is not None and reply.at < 0 and await self._strike(reply, wire, line):
             return
-        writer.write(
-            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n"
-            b"x-request-id: req_fake\r\nrequest-id: req_fake\r\n\r\n"
-        )
-        events = wire.events(request.body, reply, self) if reply.raw is None else map(_data, reply.raw)
-        number = -1
+        await line.open()
         for number, event in enumerate(events):
             if reply.fault is not None and number == reply.at:
-                if await self._strike(reply, wire, writer):
+                if part := inside(event, reply.into):
+                    await line.write(part)
+                if await self._strike(reply, wire, line):
                     return
                 continue
             await asyncio.sleep(reply.pace)
-            for piece in _pieces(event.encode(), reply.split):
-                writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-                await writer.drain()
-        if reply.fault is not None and reply.at > number:
-            await self._strike(reply, wire, writer)
+            if await line.write(event, dripping=bool(reply.drip) and number == reply.at):
+                request.sent.append(event.decode("utf-8", "surrogateescape"))
+        if reply.fault is not None and reply.at >= len(events):
+            await self._strike(reply, wire, line)
             return
         request.complete = True
-        writer.write(b"0\r\n\r\n")
-        await writer.drain()
+        await line.close()
 
-    async def _strike(self, reply: Reply, wire: Wire, writer: asyncio.StreamWriter) -> bool:
+    async def _strike(self, reply: Reply, wire: Wire, line: Line) -> bool:
         """Let the fault happen; whether the stream is over by it."""
         match reply.fault:
-            case "reset":
-                await writer.drain()
-                await asyncio.sleep(0.02)  # let what was sent be read before the connection is torn down
-                _reset(writer)
+            case "reset" | "close":
+                await line.hang_up(hard=reply.fault == "reset")
                 return True
             case "stall":
-                await self._over.wait()
+                await asyncio.wait({line.gone})
                 return True
             case "end":
-                writer.write(b"0\r\n\r\n")
-                await writer.drain()
+                await line.close()
                 return True
             case "error":
-                piece = wire.in_band(reply).encode()
-                writer.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(piece), piece))
-                await writer.drain()
+                await line.write(wire.in_band(reply).encode())
+                await line.close()
                 return True
             case _:
-                piece = b"event: message_start\ndata: {not json\n\n"
-                writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-                await writer.drain()
+                await line.write(b"event: message_start\ndata: {not json\n\n")
                 return False
 
 
@@ -208,20 +251,9 @@ def _data(line: str) -> str:
     return f"data: {line}\n\n"
 
 
-def _pieces(text: bytes, size: int) -> Iterable[bytes]:
-    return (text[at : at + size] for at in range(0, len(text), size)) if size else (text,)
-
-
 def _note_gone(done: asyncio.Future[bytes], request: Request) -> None:
     if not request.complete and (done.cancelled() or done.exception() is not None or not done.result()):
         request.gone.set()
-
-
-def _reset(writer: asyncio.StreamWriter) -> None:
-    """Tear the connection down with RST, as a crashed server or a cut line does."""
-    sock: socket.socket = writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
 
 
 async def _write_error(

@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fakes.holding import check_chat, check_message, check_response, held, odds_of
+from fakes.ollama import OLLAMAS
 from fakes.replies import Refused
 
 if TYPE_CHECKING:
@@ -24,7 +26,9 @@ Body = dict[str, Any]
 
 
 class Wire(Protocol):
-    """What each wire does."""
+    """What each wire does; `kind` is the content type of its streams."""
+
+    kind: str
 
     def check(self, body: Body, fake: Fake) -> None:
         """Raise `Refused` where the provider would answer with an error."""
@@ -57,6 +61,8 @@ def _words(value: object) -> int:
 
 def error_body(path: str, code: str, message: str) -> Body:
     """Return an error as the provider of that path writes it."""
+    if path.endswith("/api/chat"):
+        return {"error": message}
     if path.endswith("/messages"):
         return {"type": "error", "error": {"type": code, "message": message}, "request_id": "req_fake"}
     if code == "exceed_context_size_error":
@@ -68,6 +74,8 @@ def error_body(path: str, code: str, message: str) -> Body:
 class Messages:
     """Anthropic's Messages."""
 
+    kind = "text/event-stream; charset=utf-8"
+
     def check(self, body: Body, fake: Fake) -> None:
         """Refuse what the real one refuses; neighbours of one role it joins."""
         if body["model"] == MISSING:
@@ -77,13 +85,14 @@ class Messages:
         budget = body.get("thinking", {}).get("budget_tokens", 0)
         if budget and budget >= body["max_tokens"]:
             raise _bad("`max_tokens` must be greater than `thinking.budget_tokens`.")
+        check_message(body, fake.holding)
         messages = body["messages"]
         if not messages or messages[0]["role"] != "user":
             raise _bad('messages: first message must use the "user" role')
         content = [block for message in messages for block in message["content"]]
         self._check_blocks([*body.get("system", []), *content])
         last = messages[-1]
-        if last["role"] == "assistant":
+        if last["role"] == "assistant" and last["content"] != fake.paused:
             if last["content"][-1]["text"] != last["content"][-1]["text"].rstrip():
                 raise _bad("messages: final assistant content cannot end with trailing whitespace")
             raise _bad(
@@ -105,11 +114,15 @@ class Messages:
 
     def events(self, body: Body, reply: Reply, fake: Fake) -> Iterator[str]:
         """Yield message_start, the blocks, message_delta and message_stop, with a ping in between."""
+        reply = held(body, reply, fake.holding)
         read, written, fresh = self._cached(body, fake)
         counts = {"input_tokens": fresh, "cache_read_input_tokens": read, "cache_creation_input_tokens": written}
         message = {"id": "msg_fake", "type": "message", "role": "assistant", "model": f"{body['model']}-20990101"}
-        start: Body = message | {"content": [], "stop_reason": None, "usage": counts | {"output_tokens": 1}}
+        start: Body = message | {"content": [], "stop_reason": None}
+        start |= {"usage": counts | {"output_tokens": 1}} if reply.usage else {}
         yield _sse({"type": "message_start", "message": start})
+        if reply.stop == "pause":
+            fake.paused = [*(fake.paused if body["messages"][-1]["role"] == "assistant" else ()), *_whole(reply)]
         for index, (block, deltas) in enumerate(self._blocks(reply)):
             yield _sse({"type": "content_block_start", "index": index, "content_block": block})
             yield _sse({"type": "ping"})
@@ -120,7 +133,7 @@ class Messages:
         stops |= {"context": "model_context_window_exceeded", "refusal": "refusal", "filtered": "refusal"}
         usage = {"output_tokens": len(reply.words), "output_tokens_details": {"thinking_tokens": len(reply.thoughts)}}
         delta = {"stop_reason": stops[reply.stop], "stop_sequence": None}
-        yield _sse({"type": "message_delta", "delta": delta, "usage": usage})
+        yield _sse({"type": "message_delta", "delta": delta} | ({"usage": usage} if reply.usage else {}))
         yield _sse({"type": "message_stop"})
 
     def _blocks(self, reply: Reply) -> Iterable[tuple[Body, list[Body]]]:
@@ -140,9 +153,11 @@ class Messages:
         marks = [number for number, (_, block) in enumerate(blocks) if "cache_control" in block]
         names: list[str] = []
         sizes: list[int] = []
+        # What the answer is held to is told to the model before all else, and so begins what is cached.
+        begin = json.dumps(body.get("output_config", {}).get("format"))
         for role, block in blocks:
             bare = json.dumps([role, {name: value for name, value in block.items() if name != "cache_control"}])
-            names.append(hashlib.sha256(((names[-1] if names else "") + bare).encode()).hexdigest())
+            names.append(hashlib.sha256(((names[-1] if names else begin) + bare).encode()).hexdigest())
             sizes.append((sizes[-1] if sizes else 0) + len(bare.split()))
         seen = [at for mark in marks for at in range(max(mark - 20, 0), mark + 1) if names[at] in fake.cache]
         read = sizes[max(seen)] if seen else 0
@@ -160,8 +175,20 @@ class Messages:
         return "authentication_error", "invalid x-api-key" if key else "x-api-key header is required"
 
 
+def _whole(reply: Reply) -> Iterable[Body]:
+    """Return the blocks of a reply as they are to be given back where it goes on after a pause."""
+    if reply.thoughts:
+        yield {"type": "thinking", "thinking": "".join(reply.thoughts), "signature": SIGNATURE}
+    if reply.redacted:
+        yield {"type": "redacted_thinking", "data": SEALED}
+    if reply.words:
+        yield {"type": "text", "text": "".join(reply.words)}
+
+
 class Responses:
     """OpenAI's Responses."""
+
+    kind = "text/event-stream; charset=utf-8"
 
     def check(self, body: Body, fake: Fake) -> None:
         """Refuse what the real one refuses."""
@@ -171,8 +198,9 @@ class Responses:
                 404, "model_not_found", f"The model `{MISSING}` does not exist or you do not have access to it."
             )
         known = {"model", "input", "instructions", "stream", "store", "include", "reasoning", "temperature", "top_p"}
-        for name in body.keys() - known - {"max_output_tokens"}:
+        for name in body.keys() - known - {"max_output_tokens", "text", "top_logprobs"}:
             raise _bad(f"Unknown parameter: '{name}'.", "unknown_parameter")
+        check_response(body, fake.holding, reasons=reasons)
         if "reasoning.encrypted_content" in body.get("include", []) and not reasons:
             raise _bad("Encrypted content is not supported with this model.")
         if "temperature" in body and reasons:
@@ -196,7 +224,7 @@ class Responses:
 
     def events(self, body: Body, reply: Reply, fake: Fake) -> Iterator[str]:
         """Yield the events of one response, numbered."""
-        for number, event in enumerate(self._events(body, reply)):
+        for number, event in enumerate(self._events(body, held(body, reply, fake.holding))):
             yield _sse(event | {"sequence_number": number})
 
     def _events(self, body: Body, reply: Reply) -> Iterator[Body]:
@@ -210,8 +238,11 @@ class Responses:
             yield {"type": "response.output_item.added", "output_index": 1, "item": item}
             part = {"type": "refusal" if reply.stop == "refusal" else "output_text"}
             yield {"type": "response.content_part.added", "item_id": "msg_fake", "part": part}
-            for words in reply.words:
-                yield {"type": f"response.{part['type']}.delta", "item_id": "msg_fake", "delta": words}
+            listed = "message.output_text.logprobs" in body.get("include", ())
+            for number, words in enumerate(reply.words):
+                told = [odds_of(body, reply, number)] if listed else []
+                delta = {"item_id": "msg_fake", "delta": words, "logprobs": told}
+                yield {"type": f"response.{part['type']}.delta"} | delta
             yield {"type": f"response.{part['type']}.done", "item_id": "msg_fake"}
             yield {"type": "response.output_item.done", "output_index": 1, "item": item | {"status": "completed"}}
         why = {"length": "max_output_tokens", "filtered": "content_filter"}.get(reply.stop)
@@ -255,6 +286,7 @@ class Chat(Responses):
             raise Refused(404, "model_not_found", f"The model `{MISSING}` does not exist.")
         if "stream_options" in body and not fake.stream_options:
             raise _bad("Unrecognized request argument supplied: stream_options")
+        check_chat(body, fake.holding)
         roles = [message["role"] for message in body.get("messages", ()) if message["role"] != "system"]
         alternating = ["user", "assistant"] * len(roles)
         if fake.strict and (roles != alternating[: len(roles)] or roles[-1:] != ["user"]):
@@ -267,7 +299,7 @@ class Chat(Responses):
     def events(self, body: Body, reply: Reply, fake: Fake) -> Iterator[str]:
         """Yield the chunks and [DONE]."""
         frame: Body = {"id": "chatcmpl-fake", "object": "chat.completion.chunk", "model": body["model"]}
-        for choice in self._choices(reply):
+        for choice in self._choices(body, held(body, reply, fake.holding)):
             yield _sse(frame | {"choices": [choice]}, named=False)
         if reply.usage and body.get("stream_options", {}).get("include_usage"):
             usage = {
@@ -279,20 +311,25 @@ class Chat(Responses):
             yield _sse(frame | {"choices": [], "usage": usage}, named=False)
         yield "data: [DONE]\n\n"
 
-    def _choices(self, reply: Reply) -> Iterator[Body]:
+    def _choices(self, body: Body, reply: Reply) -> Iterator[Body]:
         yield {"index": 0, "delta": {"role": "assistant", "content": None}, "finish_reason": None}
         for number, thought in enumerate(reply.thoughts):
             name = "reasoning" if number % 2 else "reasoning_content"
             yield {"index": 0, "delta": {name: thought}, "finish_reason": None}
-        for words in reply.words:
+        for number, words in enumerate(reply.words):
             name = "refusal" if reply.stop == "refusal" else "content"
-            yield {"index": 0, "delta": {name: words}, "finish_reason": None}
+            yield {"index": 0, "delta": {name: words}, "finish_reason": None} | _told(body, reply, number)
         yield {"index": 0, "delta": {}, "finish_reason": _FINISH[reply.stop]}
 
     def in_band(self, reply: Reply) -> str:
         """Return an error object where a chunk should be."""
         error = {"message": reply.message or "The server had an error.", "code": reply.code or "server_error"}
         return _sse({"error": error}, named=False)
+
+
+def _told(body: Body, reply: Reply, number: int) -> Body:
+    odds = odds_of(body, reply, number)
+    return {"logprobs": {"content": [odds]}} if odds else {}
 
 
 _FINISH = {
@@ -308,9 +345,9 @@ _FINISH = {
 class Completions(Chat):
     """Completions: a prompt and its continuation."""
 
-    def _choices(self, reply: Reply) -> Iterator[Body]:
-        for words in reply.words:
-            yield {"index": 0, "text": words, "finish_reason": None}
+    def _choices(self, body: Body, reply: Reply) -> Iterator[Body]:
+        for number, words in enumerate(reply.words):
+            yield {"index": 0, "text": words, "finish_reason": None} | _told(body, reply, number)
         yield {"index": 0, "text": "", "finish_reason": _FINISH[reply.stop]}
 
 
@@ -319,5 +356,6 @@ WIRES: dict[str, Wire] = {
     "/responses": Responses(),
     "/chat/completions": Chat(),
     "/completions": Completions(),
+    **OLLAMAS,
 }
 """Which wire speaks on which path; the longer path first."""

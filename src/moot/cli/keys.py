@@ -17,12 +17,7 @@ from moot.cli import record
 from moot.cli.terminal import print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from moot.config import Config
-
-VENDORS: Mapping[str, str] = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
-"""Whose keys have a variable though they are no endpoints."""
 
 
 @click.group()
@@ -117,24 +112,22 @@ def path() -> None:
 def users_of_keys(config: Config) -> dict[str, list[str]]:
     """Return which endpoints use each variable's key."""
     users: dict[str, list[str]] = {}
-    named = {**VENDORS, **{one.name: one.key_env for one in config.endpoints.values() if one.key_env}}
-    for name, variable in named.items():
-        users.setdefault(variable, []).append(name)
+    for one in config.endpoints.values():
+        if one.key_env:
+            users.setdefault(one.key_env, []).append(one.name)
     return users
 
 
 def _variable(name: str, config: Config) -> str:
     """Return the variable that a name stands for; it may be a key by mistake, so no message repeats an odd one."""
     endpoint = config.endpoints.get(name)
-    if endpoint and not endpoint.key_env and name not in VENDORS:
+    if endpoint and not endpoint.key_env:
         raise click.UsageError(f"{name} wants no key; where yours does, name its variable as key_env in config.toml")
-    if endpoint and endpoint.key_env:
+    if endpoint:
         return endpoint.key_env
-    if name in VENDORS:
-        return VENDORS[name]
     if keys.is_variable(name) and name.isupper():
         return name
-    known = [*VENDORS, *(one.name for one in config.endpoints.values() if one.key_env)]
+    known = [one.name for one in config.endpoints.values() if one.key_env]
     near = difflib.get_close_matches(name, known, 1)
     guess = f"did you mean {near[0]!r}?" if near else f"endpoints with keys are {', '.join(known)}"
     raise click.UsageError(f"that is neither an endpoint with a key nor a variable in capitals; {guess}")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from moot.store.sqlite import SqliteStore
     from moot.transcript import Heading, Transcript, Turn
 
-Outcome = Literal["open", "done", "failed", "left"]
+Outcome = Literal["open", "done", "paused", "failed", "left"]
 
 
 class StoreError(Exception):
@@ -35,9 +35,10 @@ class Call:
     """One request to a voice: what it was for, and what became of it.
 
     `seq` is the index of the turn it was for, `request` the digest of the exact request, `partial` the words of an
-    attempt that came to nothing, `cut` the words cut off a turn. Tokens are as reported, None where they were not;
-    `first_ms` and `total_ms` are milliseconds to the first word and to the end; `reserved_input` and `reserved_output`
-    are the most tokens that the request could have had read and written.
+    attempt that came to nothing, or was paused by the provider and goes on in the next call, `cut` the words cut off a
+    turn. Tokens are as reported, None where they were not; `first_ms` and `total_ms` are milliseconds to the first word
+    and to the end; `reserved_input` and `reserved_output` are the most tokens that the request could have had read and
+    written.
     """
 
     seq: int
@@ -66,7 +67,8 @@ class Call:
 class Listing:
     """One line of a list of conversations; `turns` counts all, `at` is when it was put on record.
 
-    `foreigners` are participants whose voice and settings came with a file, so that nobody here has chosen them.
+    `foreigners` are participants whose voice and settings came with a file, so that nobody here has chosen them; the
+    chair is among them where the form did.
     """
 
     id: str

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
 from moot.transcript import Ballot, Part, Question, Stop, Text, Thought, Turn, sound
 from moot.voices.endpoints import KNOWN
+from moot.voices.limits import Bounds, Limiter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
@@ -91,24 +92,53 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The attempt broke; all its words are void. `wait` is the seconds until the next one, None after the last."""
+    """The attempt broke; all its words are void. `wait` is the seconds until the next one, None after the last.
+
+    `usage` is what it used up, where it came to its end all the same.
+    """
 
     error: str
     wait: float | None = None
     request_id: str = ""
+    usage: Usage = field(default=Usage())
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """All is said. `model` and `request_id` are the provider's own words for what answered."""
+class Paused:
+    """The provider has paused in the middle of the turn: the next `Attempt` goes on where the words so far end."""
 
-    stop: Stop = "end"
     usage: Usage = field(default=Usage())
     model: str = ""
     request_id: str = ""
 
 
-Delta = Attempt | Words | Thinking | Chosen | Failed | Done
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of what was said as the model cuts words, and what was `likely` there, each with its probability.
+
+    What is not listed is no more probable than `least`.
+    """
+
+    text: str
+    likely: tuple[tuple[str, float], ...] = ()
+    least: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """All is said. `model` and `request_id` are the provider's own words for what answered.
+
+    `tokens` are the words again, where their probabilities were asked for and told.
+    """
+
+    stop: Stop = "end"
+    usage: Usage = field(default=Usage())
+    model: str = ""
+    request_id: str = ""
+    tokens: tuple[Token, ...] = ()
+
+
+Delta = Attempt | Words | Thinking | Chosen | Failed | Paused | Done
 
 
 class Voice(Protocol):
@@ -143,8 +173,8 @@ def fold(
     """Join the deltas of one attempt into a turn; how the stream was cut into deltas makes no difference.
 
     `labels` are the names that the speaker has been shown before words: where a line of its own opens with one, the
-    speaker has gone on to write somebody else's turn, and the turn ends before that line. Where `ask` was answered, the
-    answer stands in place of the words that it came in.
+    speaker has gone on to write somebody else's turn, and the turn ends before that line. What was asked makes a
+    ballot: its answer stands in place of the words that it came in, which are kept beside it where they name no option.
     """
     runs: list[Words | Thinking] = []
     chosen: Chosen | None = None
@@ -161,17 +191,21 @@ def fold(
                 chosen = delta
             case Done():
                 stop = delta.stop
-            case Attempt() | Failed():  # exhaustive
+            case Failed():
                 runs.clear()
                 chosen = None
-    if ask and chosen:
+            case Attempt() | Paused():  # exhaustive
+                pass
+    if ask:
+        answer = chosen or Chosen("")
+        ballot = Ballot(ask.text, ask.options, answer.answer, answer.probabilities, answer.how)
         thoughts = _parts((run for run in runs if isinstance(run, Thinking)), participant.voice)
-        ballot = Ballot(ask.text, ask.options, chosen.answer, chosen.probabilities, chosen.how)
-        return Speech(Turn(participant.name, (*thoughts, ballot), (), stop))
+        unread = () if answer.answer else _parts((run for run in runs if isinstance(run, Words)), participant.voice)
+        return Speech(Turn(participant.name, (*thoughts, ballot, *unread), (), stop))
     said = "".join(run.text for run in runs if isinstance(run, Words))
     found = overrun(said, labels)
     if found is None:
-        return Speech(Turn(participant.name, _parts(runs, participant.voice), () if ask else None, stop))
+        return Speech(Turn(participant.name, _parts(runs, participant.voice), None, stop))
     keep, label = found
     parts = _parts(_until(runs, keep), participant.voice)
     turn = Turn(participant.name, parts, stop="interrupted", marks=(f"spoke for {label}",))
@@ -237,6 +271,7 @@ class Pool:
         self.key = key or _of_environment
         self._stack = AsyncExitStack()
         self._shared: dict[Hashable, Any] = {}
+        self._limiters: dict[tuple[str, str | None], Limiter] = {}
         self._opening: defaultdict[Hashable, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def __aenter__(self) -> Self:
@@ -259,6 +294,21 @@ class Pool:
                 self._shared[key] = thing
         return cast("T", self._shared[key])
 
+    def limiter(self, name: str, address: str | None = None) -> Limiter:
+        """Return what all requests to the endpoint `name` pass.
+
+        An `address` is none of its own (None: its own): to such a one its limits do not apply, only waits are shared.
+        """
+        key = (name, address)
+        if key not in self._limiters:
+            endpoint = self.endpoints.get(name) if address is None else None
+            self._limiters[key] = Limiter(_bounds(endpoint) if endpoint else Bounds())
+        return self._limiters[key]
+
+
+def _bounds(endpoint: Endpoint) -> Bounds:
+    return Bounds(endpoint.requests_per_minute, endpoint.tokens_per_minute, endpoint.concurrency)
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -275,11 +325,13 @@ __all__ = [
     "Delta",
     "Done",
     "Failed",
+    "Paused",
     "Place",
     "Pool",
     "Rest",
     "Speech",
     "Thinking",
+    "Token",
     "Usage",
     "Voice",
     "VoiceError",

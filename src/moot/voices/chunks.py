@@ -5,15 +5,16 @@ It must never know how an event came or send anything: events arrive as plain JS
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, cast
 
 from moot.transcript import canonical
-from moot.voices import Done, Thinking, Usage, Words
-from moot.voices.attempts import Trouble, judge_in_stream
-from moot.voices.wire import Edges, Sentences, ThoughtTags
+from moot.voices import Done, Thinking, Token, Usage, Words
+from moot.voices.attempts import OUT_OF_ORDER, Trouble, judge_in_stream
+from moot.voices.wire import Edges, Sentences, ThoughtTags, count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from moot.transcript import Stop
     from moot.voices.attempts import Sign
@@ -32,6 +33,7 @@ class CompletionReader:
         self._refused = False
         self._usage = Usage()
         self._model = ""
+        self._tokens: list[Token] = []
 
     def read(self, event: Mapping[str, Any]) -> Iterable[Sign]:
         """Yield what an event says."""
@@ -47,7 +49,13 @@ class CompletionReader:
                 counts = None
         match event:
             case {"choices": [{**choice}, *_]}:
-                yield from self._delta(choice.get("delta") or choice)
+                delta = choice.get("delta") or choice
+                match choice.get("logprobs"):
+                    case {"content": [*told]}:
+                        self._tokens += tokens(told, _text(delta.get("content")) or _text(delta.get("text")))
+                    case _:
+                        pass
+                yield from self._delta(delta)
                 finish = _text(choice.get("finish_reason"))
             case _:
                 finish = ""
@@ -82,7 +90,35 @@ class CompletionReader:
             return Trouble("the server broke off", request_id=self.request_id)
         stop = "end" if self.over else _FINISH.get(self._finish, "end")
         stop = "refusal" if self._refused and stop == "end" else stop
-        return Done(stop, self._usage, self._model, self.request_id)
+        return Done(stop, self._usage, self._model, self.request_id, tuple(self._tokens))
+
+
+def tokens(told: Sequence[object], words: str) -> tuple[Token, ...]:
+    """Return what a server tells of the tokens of these words; nothing where it tells of other ones.
+
+    Other ones are thoughts, marks of the template, or a character that several tokens make up.
+    """
+    found = tuple(_token(cast("dict[str, Any]", one)) for one in told if isinstance(one, dict))
+    return found if words and "".join(token.text for token in found) == words else ()
+
+
+def _token(told: Mapping[str, Any]) -> Token:
+    """Return one token: llama.cpp gives probabilities after sampling where OpenAI gives logarithms before it."""
+    others = told.get("top_logprobs") or told.get("top_probs")
+    likely = [_chance(cast("dict[str, Any]", one)) for one in others or () if isinstance(one, dict)]
+    least = min((chance for _, chance in likely), default=1.0)
+    own = _chance(told)
+    return Token(own[0], tuple(likely if own[0] in (text for text, _ in likely) else [*likely, own]), least)
+
+
+def _chance(told: Mapping[str, Any]) -> tuple[str, float]:
+    match told:
+        case {"token": str(text), "prob": float(chance) | int(chance)} if 0 <= chance <= 1:
+            return text, float(chance)
+        case {"token": str(text), "logprob": float(chance) | int(chance)} if not math.isnan(chance):
+            return text, math.exp(min(chance, 0.0))
+        case _:
+            return _text(told.get("token")), 0.0
 
 
 def _timed_usage(timings: Mapping[str, Any]) -> Usage:
@@ -102,7 +138,7 @@ def _text(value: object) -> str:
 def _count(counts: Mapping[str, Any], name: str, within: str = "") -> int | None:
     inner: Any = counts.get(within) if within else counts
     value = cast("dict[str, Any]", inner).get(name) if isinstance(inner, dict) else None
-    return value if isinstance(value, int) else None
+    return count(value)
 
 
 def _chat_usage(counts: Mapping[str, Any]) -> Usage:
@@ -122,12 +158,26 @@ class ResponseReader:
         self.request_id = ""
         self._said = False
         self._refused = False
+        self._tokens: list[Token] = []
+        self._numbers: set[int] = set()
+        self._highest = 0
 
     def read(self, event: Mapping[str, Any]) -> Iterable[Sign]:
-        """Yield what an event says."""
+        """Yield what an event says; nothing where it came before, as its number tells."""
+        number = event.get("sequence_number")
+        if isinstance(number, int) and number < self._highest and number not in self._numbers:
+            yield Trouble(OUT_OF_ORDER, request_id=self.request_id)
+        elif number not in self._numbers or not self._highest:  # some servers number nothing, or all alike
+            yield from self._said_by(event)
+        if isinstance(number, int):
+            self._numbers.add(number)
+            self._highest = max(self._highest, number)
+
+    def _said_by(self, event: Mapping[str, Any]) -> Iterable[Sign]:
         match event:
             case {"type": "response.output_text.delta", "delta": str(words)}:
                 self._said = True
+                self._tokens += tokens(event.get("logprobs") or (), words)
                 yield Words(words)
             case {"type": "response.refusal.delta", "delta": str(words)}:
                 self._said = self._refused = True
@@ -168,7 +218,8 @@ class ResponseReader:
             output=_count(counts, "output_tokens"),
             reasoning=_count(counts, "reasoning_tokens", "output_tokens_details"),
         )
-        return Done(stop, usage, _text(response.get("model")), self.request_id or _text(response.get("id")))
+        request_id = self.request_id or _text(response.get("id"))
+        return Done(stop, usage, _text(response.get("model")), request_id, tuple(self._tokens))
 
     def _failed(self, error: Mapping[str, Any]) -> Trouble:
         return judge_in_stream(_text(error.get("code")), _text(error.get("message")), self.request_id)

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from moot.transcript import LONGEST_NAME
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
 
     from moot.transcript import Value
+    from moot.voices import Pool
+    from moot.voices.limits import Limiter
 
 NO_KEY = "none"
 """What is sent as a key to servers that want none; the SDKs insist on one."""
@@ -64,7 +66,6 @@ class Destination:
 
 OWNERS: Mapping[str, str] = MappingProxyType(
     {endpoint.key_env: endpoint.base_url for endpoint in KNOWN.values() if endpoint.key_env}
-    | {"OPENAI_API_KEY": "https://api.openai.com", "ANTHROPIC_API_KEY": "https://api.anthropic.com"}
 )
 """Whose key a variable holds: it goes to that host, or where the user's environment says that the host is."""
 
@@ -125,6 +126,16 @@ def find_endpoint(
     return Destination(base_url, variable if key else "", key or NO_KEY, withheld)
 
 
+def limiter_of(voice: str, destination: Destination, vendor: Vendor, pool: Pool) -> Limiter:
+    """Return what requests to a destination pass.
+
+    The limits of `openai` and `anthropic` are not those of an address that a voice brings along.
+    """
+    kind = voice.partition(":")[0]
+    is_usual = kind != vendor.package or destination.base_url == base_url_of(voice, {}, vendor)
+    return pool.limiter(kind, None if is_usual else destination.base_url)
+
+
 def _vendor_headers(vendor: Vendor) -> tuple[str, ...]:
     own = re.findall(r"^\s*([^:\s]+)\s*:", os.environ.get(vendor.headers, ""), re.MULTILINE)
     others = [name for name in own if name.lower() != "authorization"]
@@ -135,6 +146,20 @@ def check_package(voice: str, vendor: Vendor) -> None:
     """Raise `VoiceError` where the vendor's SDK is not installed; it is not loaded."""
     if find_spec(vendor.package) is None:
         raise VoiceError(f'{voice} needs a package: pip install "moot[{vendor.package}]"')
+
+
+def transport(sdk: Any) -> Any:  # noqa: ANN401 - either vendor's SDK, and its class of clients
+    """Return an SDK's HTTP client over aiohttp, at half the CPU of its usual one, which stands in where that lacks."""
+    return sdk.DefaultAioHttpClient if find_spec("aiohttp") else sdk.DefaultAsyncHttpxClient
+
+
+def untranslated() -> tuple[type[Exception], ...]:
+    """Return what a connection may fail with that an SDK's client over aiohttp passes on as it is."""
+    if find_spec("aiohttp") is None:
+        return ()
+    import aiohttp  # noqa: PLC0415 - loaded by now where it is used
+
+    return (aiohttp.ClientError,)
 
 
 def short_name(model: str) -> str:

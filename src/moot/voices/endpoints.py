@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 WireName = Literal["anthropic", "openai-chat", "openai-responses", "ollama"]
 BallotWay = Literal["schema", "grammar", "parse"]
+LimitName = Literal["max_tokens", "max_completion_tokens"]
 
 WIRE_NAMES: tuple[WireName, ...] = get_args(WireName)
 
@@ -22,24 +23,38 @@ WIRE_NAMES: tuple[WireName, ...] = get_args(WireName)
 class Quirks:
     """What a server wants otherwise than the wire it speaks; frozen into a participant's settings when it is cast.
 
-    `alternate`: neighbouring messages of one role are refused. `system`: a system message is understood; else the
-    brief opens the first message. `temperature`: sampling settings are accepted. `max_tokens`: the name of the length
-    limit. `stream_options`: usage may be asked for in a stream. `prefill`: a trailing assistant message is accepted.
-    `ballots`: how one of several options is got: a JSON schema, a grammar, or by reading the answer strictly.
-    `logprobs`: the probabilities of tokens can be had. `context`: how many tokens the server reads unless told
-    otherwise (0: as many as the model can); `truncates`: what is beyond it is dropped in silence.
+    `alternate`: neighbouring messages of one role are joined, as many templates demand; else each turn is a message of
+    its own. `system`: a system message is understood; else the brief opens the first message. `temperature`: sampling
+    settings are accepted. `max_tokens`: the name of the length limit. `stream_options`: usage may be asked for in a
+    stream. `ballots`: how one of several options is got: a JSON schema, a grammar, or by reading the answer strictly.
+    `logprobs`: the probabilities of tokens can be had. `context`: how many tokens the server reads, and is asked to
+    read where the wire can ask (0: not known, and not asked); `truncates`: what is beyond it is dropped in silence.
     """
 
-    alternate: bool = False
+    alternate: bool = True
     system: bool = True
     temperature: bool = True
-    max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    max_tokens: LimitName = "max_tokens"
     stream_options: bool = True
-    prefill: bool = False
     ballots: BallotWay = "parse"
     logprobs: bool = False
     context: int = 0
     truncates: bool = False
+
+
+USUAL = Quirks()
+"""Of a server that says nothing else."""
+
+OF_OLLAMA = Quirks(ballots="schema", logprobs=True, context=8192, truncates=True)
+"""Of a server that speaks Ollama's wire: twice the context that it gives a model on most machines."""
+
+HOLDING = Quirks(ballots="schema")
+"""Of a server that speaks a wire which has held answers to a schema for long."""
+
+USUAL_OF: Mapping[WireName, Quirks] = MappingProxyType(
+    {"anthropic": HOLDING, "openai-responses": HOLDING, "openai-chat": USUAL, "ollama": OF_OLLAMA}
+)
+"""What is usual of a server, by the wire that it speaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +69,7 @@ class Endpoint:
     base_url: str
     key_env: str = ""
     wire: WireName = "openai-chat"
-    quirks: Quirks = field(default=Quirks())
+    quirks: Quirks = field(default=USUAL)
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     concurrency: int | None = None
@@ -62,18 +77,12 @@ class Endpoint:
 
 
 _TABLE = (
-    Endpoint(
-        "ollama",
-        "http://localhost:11434",
-        wire="ollama",
-        quirks=Quirks(ballots="schema", context=4096, truncates=True),
-        concurrency=1,
-    ),
+    Endpoint("anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY", "anthropic"),
+    Endpoint("openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "openai-responses"),
+    Endpoint("ollama", "http://localhost:11434", wire="ollama", quirks=OF_OLLAMA, concurrency=1),
     Endpoint("lmstudio", "http://localhost:1234/v1", quirks=Quirks(ballots="schema")),
-    Endpoint("vllm", "http://localhost:8000/v1", quirks=Quirks(ballots="schema", logprobs=True, alternate=True)),
-    Endpoint(
-        "llama-server", "http://localhost:8080/v1", quirks=Quirks(ballots="grammar", logprobs=True, alternate=True)
-    ),
+    Endpoint("vllm", "http://localhost:8000/v1", quirks=Quirks(ballots="schema", logprobs=True)),
+    Endpoint("llama-server", "http://localhost:8080/v1", quirks=Quirks(ballots="grammar", logprobs=True)),
     Endpoint("openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
     Endpoint(
         "google",

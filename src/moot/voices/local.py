@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moot.voices import VoiceError
+from moot.voices.endpoints import BallotWay
 from moot.voices.engine import KEY_BYTES
 from moot.voices.gguf import read_head
+from moot.voices.limits import Line
 from moot.voices.openai import CompatibleVoice
 from moot.voices.spec import Settled, parse, with_options
 from moot.voices.weights import cache_folder, fetch, is_here, known
@@ -59,12 +61,17 @@ SMALL: Mapping[str, Value] = {
     "stop": ("\n", *TAGS),
     "sentences": 2,
     "seed": True,
+    "ballots": "grammar",
+    "logprobs": True,
     "context": CONTEXT,
 }
 """How moot's own small models speak best."""
 
 ANY: Mapping[str, Value] = dict(SMALL) | {"min_p": 0.05, "repeat_penalty": 1.05, "max_tokens": 512, "sentences": 0}
 """How a model speaks that moot does not know."""
+
+_WORDS = {"ballots": BallotWay}
+"""Settings that are one of a few words."""
 
 BRIEFS: Mapping[str, str] = {
     "smollm2": (
@@ -89,13 +96,13 @@ def settle(spec: Spec) -> Settled:
     """Return how one of moot's own models, or the one in a GGUF file, speaks; `VoiceError` where there is no such."""
     if not _is_path(spec.model):
         model = known(spec.model)
-        settings = with_options(spec, dict(SMALL) | {"style": model.style}, {})
+        settings = with_options(spec, dict(SMALL) | {"style": model.style}, _WORDS)
         return Settled(model.title, _checked(spec, settings, chats=model.style == "chat"), BRIEFS[model.name])
     path = Path(spec.model).expanduser()
     head = read_head(path)
     chat = {"style": "chat", "stop": TAGS} if head.chats else {"style": "script"}
     context = min(head.context or CONTEXT, CONTEXT)
-    settings = with_options(spec, dict(ANY) | chat | {"context": context}, {})
+    settings = with_options(spec, dict(ANY) | chat | {"context": context}, _WORDS)
     name = re.sub(r"[\W_]+", " ", path.stem).strip()[:40].strip() or "Local"
     brief = CHAT_BRIEF if head.chats else SCRIPT_BRIEF
     return Settled(name, _checked(spec, settings, chats=head.chats), brief)
@@ -178,8 +185,8 @@ class _Engine:
         await _end(self.process)
 
 
-def _connect(order: _Order, pool: Pool) -> Callable[[], Awaitable[AsyncOpenAI]]:
-    async def connect() -> AsyncOpenAI:
+def _connect(order: _Order, pool: Pool) -> Callable[[], Awaitable[Line[AsyncOpenAI]]]:
+    async def connect() -> Line[AsyncOpenAI]:
         path = order.path()
         engine = await pool.share(("local", str(path.resolve()), order.context), partial(_start, order, path))
         code = engine.process.returncode
@@ -188,7 +195,7 @@ def _connect(order: _Order, pool: Pool) -> Callable[[], Awaitable[AsyncOpenAI]]:
                 f"the process that ran {order.voice} has ended ({_ending(code)}); every finished turn is kept: "
                 "resume the conversation"
             )
-        return engine.client
+        return Line(engine.client)
 
     return connect
 
@@ -215,7 +222,8 @@ async def _start(order: _Order, path: Path) -> tuple[_Engine, Callable[[], Await
 
 
 def _client(base_url: str, key: str) -> AsyncOpenAI:
-    import openai  # noqa: PLC0415 - loaded when first needed
+    import httpx2  # noqa: PLC0415 - loaded when first needed
+    import openai  # noqa: PLC0415 - the same
 
     async def sign(request: httpx2.Request) -> None:
         # The SDK lets the environment override this header.
@@ -227,7 +235,12 @@ def _client(base_url: str, key: str) -> AsyncOpenAI:
         max_retries=0,
         timeout=None,
         # The child is on this machine: what is said to it must not go by way of the environment's proxies.
-        http_client=openai.DefaultAsyncHttpxClient(trust_env=False, event_hooks={"request": [sign]}),
+        http_client=openai.DefaultAsyncHttpxClient(
+            trust_env=False,
+            event_hooks={"request": [sign]},
+            # The engine closes connections that it was left, now and then in the same moment as the next request comes.
+            limits=httpx2.Limits(max_keepalive_connections=0),
+        ),
     )
 
 

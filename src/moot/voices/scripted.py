@@ -1,6 +1,10 @@
 """Words known beforehand: a line a turn of a file, or one speaker's turns of a recorded conversation.
 
-It must never read the file or the record again once the conversation has begun: its words are in the heading.
+A line of a script that reads `? ANSWER|ANSWER: WORDS` is no turn but an answer to each question that holds those words
+(or to any, where there are none; of "WORDS … WORDS" both): the first before anything is heard, the next after one
+message, and so on; the last one stays.
+
+This file must never read a script or the record again once the conversation has begun: its words are in the heading.
 """
 
 from __future__ import annotations
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
     from moot.view import Message
     from moot.voices import Delta, Place, Pool
     from moot.voices.spec import Spec
+
+_VOTE = re.compile(r"\? ([^:]+): ?(.*)")
 
 LARGEST_SCRIPT = 4 * 1024 * 1024
 """Bytes of a script that are still a script."""
@@ -60,29 +66,40 @@ def open_voice(participant: Participant, seed: int, pool: Pool, place: Place) ->
     settings = dict(participant.settings)
     lines, pace = settings["lines"], settings.get("pace", 0.0)
     spoken = [str(line) for line in lines] if isinstance(lines, tuple) else []
-    return Scripted(spoken, float(pace) if isinstance(pace, int | float) else 0.0)
+    votes = [found for line in spoken if (found := _VOTE.fullmatch(line))] if participant.voice[:7] == "script:" else []
+    spoken = [line for line in spoken if line not in {found[0] for found in votes}]
+    answers = tuple((found[2], tuple(found[1].split("|"))) for found in votes)
+    return Scripted(spoken, float(pace) if isinstance(pace, int | float) else 0.0, answers)
 
 
 class Scripted:
-    """A voice that says its next line each time, and nothing when they run out."""
+    """A voice that says its next line each time, and nothing when they run out.
 
-    def __init__(self, lines: list[str], pace: float = 0.0) -> None:
+    `votes` are its answers to questions: the words that a question must hold, and an answer for each message heard.
+    """
+
+    def __init__(self, lines: list[str], pace: float = 0.0, votes: Sequence[tuple[str, Sequence[str]]] = ()) -> None:
         self._lines = lines
         self._pace = pace
+        self._votes = votes
 
     def request(self, brief: str, messages: Sequence[Message], ask: Question | None = None) -> dict[str, Any]:
-        """Return which line comes next, counted from 1: as many as were said already, and one."""
-        del brief, ask
+        """Return which line comes next, counted from 1: as many as were said already, and one; or the answer."""
+        del brief
+        for words, answers in self._votes if ask else ():
+            if ask and all(one.strip() in ask.text for one in words.split("…")):
+                heard = sum(message.role == "user" for message in messages)
+                return {"vote": answers[min(heard, len(answers) - 1)]}
         return {"line": sum(message.role == "assistant" for message in messages) + 1}
 
     async def speak(
         self, brief: str, messages: Sequence[Message], ask: Question | None = None
     ) -> AsyncGenerator[Delta, None]:
         """Say the next line word by word; where something is asked, a line that is an option is the answer."""
-        request = self.request(brief, messages)
+        request = self.request(brief, messages, ask)
         yield Attempt(request)
-        number: int = request["line"]
-        line = self._lines[number - 1] if number <= len(self._lines) else ""
+        number: int = request.get("line", 0)
+        line = self._lines[number - 1] if 0 < number <= len(self._lines) else request.get("vote", "")
         for word in re.findall(r"\s*\S+|\s+$", line):
             if self._pace:
                 await asyncio.sleep(self._pace)

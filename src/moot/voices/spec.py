@@ -9,19 +9,20 @@ import difflib
 import math
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args, get_origin
 from urllib.parse import parse_qsl
 
 from moot.transcript import Participant, freeze
 from moot.voices import Place, Pool, VoiceError
-from moot.voices.endpoints import KNOWN
+from moot.voices.endpoints import KNOWN, USUAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 
-    from moot.transcript import Heading, Value
-    from moot.voices import Voice
-    from moot.voices.endpoints import Endpoint
+    from moot.transcript import Heading, Question, Value
+    from moot.view import Message
+    from moot.voices import Delta, Voice
+    from moot.voices.endpoints import Endpoint, WireName
 
     Progress = Callable[[str, int, int], None]
 
@@ -35,6 +36,54 @@ WIRES = {
     "unknown": "moot.voices.unknown",
 }
 """Which file speaks for which kind of address."""
+
+SPOKEN = {
+    "messages": "moot.voices.anthropic",
+    "responses": "moot.voices.openai",
+    "chat": "moot.voices.openai",
+    "completions": "moot.voices.openai",
+    "ollama": "moot.voices.ollama",
+}
+"""Which file speaks which wire, under the name by which an endpoint's is frozen."""
+
+_FROZEN: Mapping[WireName, str] = {
+    "anthropic": "messages",
+    "openai-chat": "chat",
+    "openai-responses": "responses",
+    "ollama": "ollama",
+}
+
+_QUIRKS: Mapping[str, Mapping[str, str]] = {
+    "messages": {"ballots": "ballots"},
+    "responses": {"ballots": "ballots", "logprobs": "logprobs"},
+    "chat": {
+        "alternate": "alternate",
+        "system": "system",
+        "sampling": "temperature",
+        "limit_as": "max_tokens",
+        "stream_options": "stream_options",
+        "ballots": "ballots",
+        "logprobs": "logprobs",
+        "context": "context",
+        "truncates": "truncates",
+    },
+    "ollama": {
+        "alternate": "alternate",
+        "system": "system",
+        "sampling": "temperature",
+        "ballots": "ballots",
+        "logprobs": "logprobs",
+        "context": "context",
+        "truncates": "truncates",
+    },
+}
+"""By wire, the settings that an endpoint's quirks are frozen into, and the quirk of each."""
+
+_ALWAYS = ("ballots", "context", "truncates")
+"""Settings that are frozen as they are, though an endpoint may be like any other: not every wire has the same usual."""
+
+_NOWHERE = "http://nowhere.invalid"
+"""Where an endpoint is that nobody has configured; no name can be resolved under this one, and none is asked for."""
 
 LONGEST_TOPIC = 200
 """Characters of a topic that a brief repeats."""
@@ -125,48 +174,75 @@ def settle(spec: Spec, endpoints: Mapping[str, Endpoint] = KNOWN) -> Settled:
             f"{spec.voice}: {min(taken)} is what [endpoints.{spec.kind}] of moot.toml says, not an address"
         )
     asked = tuple((name, value) for name, value in _frozen_quirks(endpoint).items() if name not in dict(spec.options))
-    settled = wire.settle(replace(spec, options=(*spec.options, *asked, ("base_url", _address(endpoint)))))
+    settled = wire.settle(replace(spec, options=(*spec.options, *asked, ("base_url", endpoint.base_url))))
     frozen = {name: value for name, value in settled.settings.items() if name != "base_url"}
-    return replace(settled, settings=frozen | ({"wire": "messages"} if endpoint.wire == "anthropic" else {}))
+    return replace(settled, settings={"wire": _FROZEN[endpoint.wire]} | frozen)
 
 
 def _frozen_quirks(endpoint: Endpoint) -> dict[str, str]:
-    """Return the settings by which a wire does what an endpoint wants otherwise than usual."""
-    if endpoint.wire == "anthropic":
-        return {}
-    quirks = endpoint.quirks
-    wire = "responses" if endpoint.wire == "openai-responses" else "chat"
-    odd = {
-        "usage": "" if quirks.stream_options else "false",
-        "system": "" if quirks.system else "false",
-        "sampling": "" if quirks.temperature else "false",
-        "hosted": "true" if quirks.max_tokens == "max_completion_tokens" else "",
-    }
-    return {"wire": wire} | {name: value for name, value in odd.items() if value and wire == "chat"}
+    """Return the settings, as an address would say them, by which a wire does what an endpoint wants."""
+    wire = _FROZEN[endpoint.wire]
+    asked: dict[str, str] = {} if wire == "messages" else {"wire": wire}
+    for name, quirk in _QUIRKS[wire].items():
+        value = getattr(endpoint.quirks, quirk)
+        if name in _ALWAYS or value != getattr(USUAL, quirk):
+            asked[name] = str(value).lower() if isinstance(value, bool) else str(value)
+    return asked
 
 
-def _address(endpoint: Endpoint) -> str:
-    # Ollama is spoken to where it is compatible with the others; its own wire is not spoken yet.
-    return f"{endpoint.base_url}/v1" if endpoint.wire == "ollama" else endpoint.base_url
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A voice behind an endpoint that is not configured here: what it was asked can be shown, but it cannot speak.
+
+    `voice` makes its requests and is never let speak, for it knows no address.
+    """
+
+    voice: Voice
+    why: str
+
+    def request(self, brief: str, messages: Sequence[Message], ask: Question | None = None) -> dict[str, Any]:
+        """Return the exact request for this view, as the settings that were frozen for it say."""
+        return self.voice.request(brief, messages, ask)
+
+    async def speak(
+        self, brief: str, messages: Sequence[Message], ask: Question | None = None
+    ) -> AsyncGenerator[Delta]:
+        """Raise `VoiceError`, which says what to configure."""
+        del brief, messages, ask
+        raise VoiceError(self.why)
+        yield  # what makes this a stream
+
+
+def _absence(kind: str, endpoints: Mapping[str, Endpoint]) -> str:
+    """Say why a participant of this kind cannot speak here; empty where it can."""
+    if kind in WIRES or kind in endpoints:
+        return ""
+    return f"unknown voice {kind!r}: there is no [endpoints.{kind}] in your configuration (see: moot voices)"
 
 
 def _placed(participant: Participant, endpoints: Mapping[str, Endpoint]) -> tuple[Wire, Participant]:
     """Return the wire that a participant speaks, and it with the address and key variable that the user configured.
 
-    What was recorded of the wire holds, whatever is configured by now.
+    What was recorded of the wire holds, whatever is configured by now; so does it where nothing is, but then there is
+    no address, and none that a record may have brought along is believed.
     """
     kind, settings = parse(participant.voice).kind, dict(participant.settings)
     wire = _wire(kind, endpoints, settings.get("wire"))
-    endpoint = endpoints.get(kind)
-    if endpoint is None or kind in WIRES:
+    if kind in WIRES:
         return wire, participant
-    here: dict[str, Value] = {"base_url": _address(endpoint), "key_env": endpoint.key_env}
+    endpoint = endpoints.get(kind)
+    here: dict[str, Value] = {
+        "base_url": endpoint.base_url if endpoint else _NOWHERE,
+        "key_env": endpoint.key_env if endpoint else "",
+    }
     return wire, replace(participant, settings=freeze(settings | here))
 
 
 def check(participant: Participant, pool: Pool) -> None:
     """Raise `VoiceError` where it is plain already that a participant's voice cannot speak; no network is asked."""
     wire, placed = _placed(participant, pool.endpoints)
+    if absence := _absence(parse(participant.voice).kind, pool.endpoints):
+        raise VoiceError(absence)
     wire.check(placed, pool)
 
 
@@ -177,36 +253,46 @@ async def prepare(participants: Iterable[Participant], progress: Progress) -> No
         await cast("Any", _wire("local")).prepare(embedded, progress)  # the only kind that needs anything brought
 
 
-def open_voices(heading: Heading, pool: Pool) -> dict[str, Voice]:
-    """Return the voice of each participant by name; those that share a model know their places in it."""
+def open_voices(heading: Heading, pool: Pool, chosen: Collection[str] = ()) -> dict[str, Voice]:
+    """Return the voice of each participant by name; those that share a model know their places in it.
+
+    `chosen` names those whose settings somebody here has chosen. Of all others a heading may have come with a file,
+    which must not choose where keys go: an address that it holds is used, but gets no key that it names.
+    """
     voices: dict[str, Voice] = {}
     models = [participant.voice for participant in heading.participants]
     for index, participant in enumerate(heading.participants):
         place = Place(models[:index].count(participant.voice), models.count(participant.voice))
         wire, placed = _placed(participant, pool.endpoints)
-        voices[participant.name] = wire.open_voice(placed, heading.seed, pool, place)
+        if participant.name not in chosen and parse(participant.voice).kind in WIRES:
+            placed = replace(placed, settings=tuple(one for one in placed.settings if one[0] != "key_env"))
+        voice = wire.open_voice(placed, heading.seed, pool, place)
+        absence = _absence(parse(participant.voice).kind, pool.endpoints)
+        voices[participant.name] = Absent(voice, absence) if absence else voice
     return voices
 
 
 def _wire(kind: str, endpoints: Mapping[str, Endpoint] = KNOWN, recorded: Value = None) -> Wire:
+    """Return the file that speaks for a kind of address, or for the wire that was recorded of one."""
     if kind in WIRES:
         return cast("Wire", import_module(WIRES[kind]))
+    if isinstance(recorded, str) and recorded in SPOKEN:
+        return cast("Wire", import_module(SPOKEN[recorded]))
     if kind in endpoints:
-        speaks_messages = recorded == "messages" if recorded else endpoints[kind].wire == "anthropic"
-        return cast("Wire", import_module(WIRES["anthropic" if speaks_messages else "openai"]))
-    kinds = [one for one in WIRES if one != "unknown"]
+        return cast("Wire", import_module(SPOKEN[_FROZEN[endpoints[kind].wire]]))
+    kinds = [one for one in WIRES if one != "unknown" and one not in endpoints]
     near = difflib.get_close_matches(kind, [*kinds, *endpoints], 1)
     guess = f"did you mean {near[0]!r}?" if near else f"voices are {', '.join(kinds)} and {', '.join(endpoints)}"
     raise VoiceError(f"unknown voice {kind!r}; {guess} (see: moot voices)")
 
 
-def with_options(spec: Spec, defaults: Mapping[str, Value], optional: Mapping[str, type]) -> dict[str, Value]:
+def with_options(spec: Spec, defaults: Mapping[str, Value], optional: Mapping[str, Any]) -> dict[str, Value]:
     """Return the defaults with the address's own settings over them.
 
-    A setting's value is read as the type of its default, or as `optional` says for those that have none;
-    `VoiceError` where a name is unknown or a value is not of its type.
+    A setting's value is read as the type of its default, or as `optional` says (a type, or a `Literal` of words) for
+    those that have none; `VoiceError` where a name is unknown or a value is not of its type.
     """
-    kinds = {name: type(value) for name, value in defaults.items()} | dict(optional)
+    kinds: dict[str, Any] = {name: type(value) for name, value in defaults.items()} | dict(optional)
     settings = dict(defaults)
     for name, value in spec.options:
         if name not in kinds:
@@ -216,11 +302,19 @@ def with_options(spec: Spec, defaults: Mapping[str, Value], optional: Mapping[st
         try:
             settings[name] = _read(kinds[name], value)
         except ValueError:
-            raise VoiceError(f"{spec.voice}: {name} cannot be {value!r}; it is a {kinds[name].__name__}") from None
+            raise VoiceError(f"{spec.voice}: {name} cannot be {value!r}; it is {_described(kinds[name])}") from None
     return dict(freeze(settings))
 
 
-def _read(kind: type, value: str) -> Any:  # noqa: ANN401 - any of the setting types
+def _described(kind: Any) -> str:  # noqa: ANN401 - a type or a Literal
+    return f"one of {', '.join(get_args(kind))}" if get_origin(kind) is Literal else f"a {kind.__name__}"
+
+
+def _read(kind: Any, value: str) -> Any:  # noqa: ANN401 - a type or a Literal, and what it reads
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise ValueError(value)
+        return value
     if kind is bool:
         if value.lower() not in ("", "true", "1", "false", "0"):
             raise ValueError(value)

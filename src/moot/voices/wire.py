@@ -30,6 +30,9 @@ NOTHING = "[says nothing]"
 UNSAID = "..."
 """Stands for a turn without words in a script, where brackets would invite more brackets."""
 
+MOST_TOKENS = 10**9
+"""More than any one request has; a greater number counts something else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -62,10 +65,29 @@ def _visible(message: Message) -> str:
     return message.words if message.text.strip() else replace(message, text=NOTHING).words
 
 
+def chat_messages(
+    brief: str, messages: Sequence[Message], *, system: bool = True, alternate: bool = True
+) -> list[dict[str, str]]:
+    """Return chat messages with plain strings, which every server reads; neighbours are joined by a blank line.
+
+    Where roles need not alternate, each turn is a message of its own. Where no system message is understood, the brief
+    opens the first message.
+    """
+    shaped = [
+        {"role": block.role, "content": text}
+        for block in blocks(messages)
+        for text in (("\n\n".join(block.texts),) if alternate else block.texts)
+    ]
+    brief = brief if brief.strip() else ""
+    if brief and not system:
+        return [shaped[0] | {"content": f"{brief}\n\n{shaped[0]['content']}"}, *shaped[1:]]
+    return [{"role": "system", "content": brief}, *shaped] if brief else shaped
+
+
 def script(brief: str, messages: Sequence[Message], name: str) -> str:
     """Return a view as the script of a play, one line a turn, ended by the cue of the participant `name`."""
     lines = [f"{message.speaker}: {' '.join(message.text.split()) or UNSAID}\n" for message in messages]
-    return "".join([f"{brief}\n\n" if brief else "", *lines, f"{name}:"])
+    return "".join([f"{brief}\n\n" if brief.strip() else "", *lines, f"{name}:"])
 
 
 class ThoughtTags:
@@ -197,3 +219,8 @@ def _is_short(sentence: str) -> bool:
     if last.casefold() in _SHORT or (len(words) == 1 and last[:-1].isdigit()):
         return True
     return len(last) == 2 and last[0].isupper() and last[0] != "I"  # noqa: PLR2004 - an initial and its stop
+
+
+def count(value: object) -> int | None:
+    """Return a number of tokens as a provider reported it, None where it is none that can be."""
+    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None

@@ -30,7 +30,7 @@ CREATE TABLE calls (
     voice       TEXT NOT NULL,
     request     TEXT NOT NULL,               -- digest of the exact request
     begun       TEXT NOT NULL,
-    outcome     TEXT NOT NULL,               -- open, done, failed, left
+    outcome     TEXT NOT NULL,               -- open, done, paused, failed, left
     error       TEXT NOT NULL DEFAULT '',
     partial     TEXT NOT NULL DEFAULT '',    -- words of an attempt that came to nothing, as a JSON string
     cut         TEXT NOT NULL DEFAULT '',    -- words cut off the turn, as a JSON string
