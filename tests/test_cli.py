@@ -274,7 +274,7 @@ def test_text_and_markdown_are_exported_and_what_they_lose_is_said(moot_: Any) -
         (("talk", "script:ada.txt?", "person"), 3, "not of the form"),
         (("talk", "openai:gpt-5", "person"), 3, "OPENAI_API_KEY"),
         (("talk", "anthropic:claude-sonnet-4-5", "person"), 3, "ANTHROPIC_API_KEY"),
-        (("talk", "person:web", "person"), 3, "this terminal only"),
+        (("talk", "person:phone", "person"), 3, "or away (person:web)"),
         ((*TALK, "--name", "a", "--name", "b", "--name", "c"), 2, "3 names for 2 voices"),
         ((*TALK, "--name", "chair"), 2, "leads the conversation"),
         ((*TALK, "--name", "a\nb"), 2, "control or invisible"),
@@ -430,7 +430,7 @@ def test_lines_are_broken_between_words_however_they_come(text: str, data: st.Da
 def test_all_that_is_on_record_is_shown(moot_: Any) -> None:
     heading = {
         "participants": [{"name": "Ada", "voice": "unknown:ADA", "brief": "Be kind."}],
-        "form": "letters",
+        "form": "sonnets",
         "series": "Letters of a winter",
         "title": "The first",
     }
@@ -447,7 +447,7 @@ def test_all_that_is_on_record_is_shown(moot_: Any) -> None:
     assert "(thought: hm)" in moot_("show", "--thoughts").out
     assert "names no voice" in moot_("resume").err
     moot_("fork", "last", "--voice", "Ada=script:ada.txt")
-    assert "there is no form 'letters'" in moot_("resume").err
+    assert "the form 'sonnets' came with an imported file" in moot_("resume").err
     assert "shares its first 1 turns with" in moot_("show").out
 
 
@@ -523,7 +523,7 @@ def test_a_participant_is_asked_on_a_fork(moot_: Any) -> None:
     assert (asked["answer"], asked["how"], asked["probabilities"]) == ("no", "scripted", None)
     assert len(moot_("show", identity, "--json").json["turns"]) == 3
     later = moot_("ask", "last", "Sure?", "--of", "bo", "--scale", "7", "--json").json
-    assert (later["answer"], later["words"]) == (None, "Well, it depends.")
+    assert (later["answer"], later["words"]) == (None, " no ")  # a ballot is no turn said: the same line is next
     assert "no option could be made out of: And I am Bo." in moot_("ask", identity, *question, "--at", "1").err
 
 

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "moot"
-CORE = ("transcript.py", "view.py", "forms", "convene.py")
+CORE = ("transcript.py", "view.py", "convene.py", "forms/__init__.py", "forms/arguments.py")
+"""What must be read to know how a conversation goes; each form is one of a shelf, and small for itself."""
 
 MOST_CORE_LINES = 800
 MOST_FILE_LINES = 400
+MOST_FORM_LINES = 150
 MOST_FUNCTION_LINES = 80
 MOST_PARAMETERS = 8
 DEEPEST_INHERITANCE = 2
@@ -160,9 +162,11 @@ def test_no_file_is_a_drawer_for_odds_and_ends() -> None:
 
 
 def test_the_core_stays_small() -> None:
-    core = [file for file in MOOT if file.path.relative_to(SOURCE).parts[0] in CORE]
-    assert core
+    core = [file for file in MOOT if file.path.relative_to(SOURCE).as_posix() in CORE]
+    assert len(core) == len(CORE)
     assert sum(map(code_lines, core)) <= MOST_CORE_LINES
+    forms = [file for file in MOOT if file.path.parent.name == "forms"]
+    assert [str(file) for file in forms if code_lines(file) > MOST_FORM_LINES] == []
 
 
 def test_a_file_stays_small() -> None:
@@ -185,7 +189,10 @@ def test_a_function_takes_few_parameters() -> None:
         for node in file.functions:
             names = [one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
             count = len([name for name in names if name not in ("self", "cls")])
-            if count > MOST_PARAMETERS and not is_command(node):
+            is_form = (
+                file.path.parent.name == "forms" and node.name == file.path.stem
+            )  # arguments of a heading, by name
+            if count > MOST_PARAMETERS and not is_command(node) and not is_form:
                 greedy[f"{file}: {node.name}"] = count
     assert greedy == {}
 
@@ -217,7 +224,8 @@ def test_constraints_hold_names_versions_and_hashes_only(name: str) -> None:
 
 
 def test_tests_run_on_the_versions_that_a_talk_runs_on() -> None:
-    assert pins("talk.txt") - pins("test.txt") == set()
+    plain = {re.sub(r"\[.*?\]", "", pin) for pin in pins("test.txt")}  # a package's extras are no other version of it
+    assert pins("talk.txt") - plain == set()
 
 
 def test_every_dependency_is_pinned() -> None:
@@ -229,7 +237,7 @@ def test_every_dependency_is_pinned() -> None:
     }
     for name, requirements in needed.items():
         asked = {re.split(r"[^A-Za-z0-9_.-]", one)[0].lower().replace("_", "-") for one in requirements}
-        assert asked - {pin.partition("==")[0] for pin in pins(name)} == set()
+        assert asked - {re.split(r"[\[=]", pin)[0] for pin in pins(name)} == set()
 
 
 def test_the_changelog_has_a_place_for_what_comes_next() -> None:

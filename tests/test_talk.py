@@ -54,14 +54,18 @@ def test_only_spoken_turns_count() -> None:
 def test_a_goodbye_must_be_mutual() -> None:
     assert talk()(given_turns("Ada: I must go. Goodbye!")) == Speak("Bo")
     assert talk()(given_turns("Ada: I must go. Goodbye!", "Bo: But wait.")) == Speak("Ada")
-    assert talk()(given_turns("Ada: Goodbye!", "Bo: Bye, take care!")) == Close("they said goodbye to each other")
+    assert talk()(given_turns("Ada: Goodbye!", "Bo: Bye, take care!")) == Close(
+        "they said goodbye to each other (goodbye, turns 1 to 2)"
+    )
 
 
 @pytest.mark.parametrize(
     "words", ["Farewell, friend.", "See you soon!", "Have a lovely day.", "Good bye.", "Until next time!"]
 )
 def test_a_goodbye_has_many_forms(words: str) -> None:
-    assert talk()(given_turns(f"Ada: {words}", f"Bo: {words}")) == Close("they said goodbye to each other")
+    assert talk()(given_turns(f"Ada: {words}", f"Bo: {words}")) == Close(
+        "they said goodbye to each other (goodbye, turns 1 to 2)"
+    )
 
 
 def test_a_long_turn_that_mentions_a_goodbye_is_none() -> None:
@@ -75,18 +79,22 @@ def test_a_word_of_the_chairs_after_the_goodbye_gives_another_round() -> None:
 
 def test_silence_must_be_everyones() -> None:
     assert talk()(given_turns("Ada: Well.", "Bo: ")) == Speak("Ada")
-    assert talk()(given_turns("Ada: ", "Bo:   ")) == Close("everyone fell silent")
+    assert talk()(given_turns("Ada: ", "Bo:   ")) == Close("everyone fell silent (collapse, turns 1 to 2)")
 
 
 def test_refusals_must_be_everyones() -> None:
     assert talk()(given_turns("Ada: No.", stop="refusal")) == Speak("Bo")
-    assert talk()(given_turns("Ada: No.", "Bo: No.", stop="refusal")) == Close("everyone declined to go on")
+    assert talk()(given_turns("Ada: No.", "Bo: No.", stop="refusal")) == Close(
+        "everyone declined to go on (collapse, turns 1 to 2)"
+    )
 
 
 def test_three_rounds_of_the_same_are_a_loop() -> None:
     round_of = ("Ada: So true!", "Bo: So  TRUE, indeed!")
     assert talk()(given_turns(*round_of * 2)) == Speak("Ada")
-    assert talk()(given_turns(*round_of * 3)) == Close("everyone has said the same 3 times running")
+    assert talk()(given_turns(*round_of * 3)) == Close(
+        "they say the same over again, every 2 turns (loop, turns 1 to 6)"
+    )
     assert talk()(given_turns("Ada: Something else.", "Bo: Yes.", *round_of * 2)) == Speak("Ada")
 
 
@@ -106,5 +114,5 @@ def test_arguments_that_make_no_sense_are_refused(arguments: dict[str, object]) 
 
 
 def test_an_unknown_form_is_refused_by_name() -> None:
-    with pytest.raises(Invalid, match=r"no form 'debat'; there are ask, talk"):
-        open_form(Heading((Participant("Ada", "person"),), form="debat"))
+    with pytest.raises(Invalid, match=r"no form 'conversation'; there are .*ask, .*talk"):
+        open_form(Heading((Participant("Ada", "person"),), form="conversation"))

@@ -6,6 +6,7 @@ error ends as a line for a person and an exit code.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import json
@@ -23,10 +24,20 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "talk": "Let two or more voices talk, live and on the record.",
+    "interview": "Interview a voice: your questions, a file of them, or another voice's.",
+    "letters": "Write an open letter, a reply and a rebuttal about a claim.",
+    "debate": "Have two voices debate a motion, and judges vote.",
+    "panel": "Let several voices discuss, in turn or as they are picked or raise their hands.",
+    "trial": "Ask a voice where it stands, have it talked to, ask again.",
+    "audience": "Have readers go through words and say where they stand on a claim.",
+    "judge": "Have judges vote on recorded words by a rubric, blind.",
+    "run": "Run a scenario file, or any form with voices of your choice.",
+    "scenarios": "List the scenarios that ship with moot, or print one to change.",
     "resume": "Go on with a conversation.",
     "say": "Step in: add a turn to a conversation.",
     "ask": "Ask a participant a question with fixed options, on a fork.",
     "fork": "Start a new conversation from any turn of another.",
+    "edit": "Edit a turn's words, on a fork; the original stays.",
     "show": "Read a conversation.",
     "list": "List the conversations on record.",
     "view": "Show the exact request that a participant was sent for a turn.",
@@ -151,8 +162,22 @@ def _told(line: str, code: int, arguments: list[str]) -> int:
 
 def _crashed(error: Exception, arguments: list[str]) -> int:
     if os.environ.get("MOOT_DEBUG"):
-        traceback.print_exception(error)
+        click.echo(_without_keys("".join(traceback.format_exception(error))), err=True)
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{os.path.basename(where.filename)}:{where.lineno}"  # noqa: PTH119 - a name, not a path
     line = f"this is a fault in moot ({type(error).__name__} at {place}); what was recorded is kept; "
     return _told(f"{line}MOOT_DEBUG=1 shows more", 1, arguments)
+
+
+def _without_keys(text: str) -> str:
+    """Return a traceback without the keys that are here: in it, an SDK's own error repeats what a provider said."""
+    from moot import keys  # noqa: PLC0415 - an error is the only time that these are needed
+    from moot.config import user_folder  # noqa: PLC0415
+    from moot.voices.attempts import without  # noqa: PLC0415
+
+    held = [value.strip() for name, value in os.environ.items() if name.upper().endswith(("KEY", "TOKEN", "SECRET"))]
+    with contextlib.suppress(keys.KeysError):
+        held += keys.read(user_folder(os.environ)).values()
+    for key in held:
+        text = without(key, text)
+    return text

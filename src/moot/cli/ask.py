@@ -9,11 +9,12 @@ import click
 
 from moot.cli import caps, record
 from moot.cli.live import carry, ready
-from moot.cli.terminal import console, print_json, safe
+from moot.cli.terminal import console, print_json, program, safe
+from moot.cli.waiting import asked, way_in
 from moot.transcript import Ballot, Question, Turn, freeze
 
 if TYPE_CHECKING:
-    from moot.store import Store
+    from moot.store import Store, Stored
 
 
 @click.command(short_help="Ask a participant a question with fixed options, on a fork.")
@@ -45,32 +46,37 @@ def command(
     """
     if bool(options) == (scale is not None):
         raise click.UsageError("give the options to choose from: --option TEXT, twice or more, or --scale N")
-    asked = Question(question, options or tuple(map(str, range(1, (scale or 0) + 1))))
+    put = Question(question, options or tuple(map(str, range(1, (scale or 0) + 1))))
 
     async def work(store: Store) -> None:
         source = await store.find(conversation)
         stored = await store.read(source)
         before = stored.transcript.until(len(stored.transcript.turns) if at is None else at)
         before.heading.participant(name)
-        told = {"of": name, "question": asked.text, "options": list(asked.options), "after": len(before.turns)}
+        told = {"of": name, "question": put.text, "options": list(put.options), "after": len(before.turns)}
         heading = replace(before.heading, form="ask", arguments=freeze(told | {"shuffle": shuffle}))
         await ready(replace(heading, participants=(heading.participant(name),)), stored.listing.foreigners)
         identity = record.new_id()
         await store.fork(identity, source, len(before.turns), heading, stored.listing.foreigners)
         await carry(store, identity, limits=caps.limits(), silent=True)
-        _tell(identity, (await store.read(identity)).transcript.turns[len(before.turns) :])
+        after = await store.read(identity)
+        _tell(after, after.transcript.turns[len(before.turns) :])
 
     record.run(work)
 
 
-def _tell(identity: str, turns: tuple[Turn, ...]) -> None:
-    ballots = [part for turn in turns for part in turn.parts if isinstance(part, Ballot)]
+def _tell(stored: Stored, turns: tuple[Turn, ...]) -> None:
+    identity = stored.listing.id
+    ballots = [part for turn in turns for part in turn.parts if isinstance(part, Ballot) and part.answer]
     words = "".join(turn.text for turn in turns)
     if record.wants_json():
         found = ballots[0] if ballots else None
         odds = dict(zip(found.options, found.probabilities, strict=True)) if found and found.probabilities else None
         answer = {"answer": found.answer, "how": found.how} if found else {"answer": None, "words": words}
         print_json({"id": identity} | answer | {"probabilities": odds})
+        return
+    if not turns and (way := way_in(stored)):  # a person who is not here
+        click.echo(f"{asked(stored)}\n{program()} {way}")
         return
     for ballot in ballots:
         click.echo(safe(ballot.answer))

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from moot.cli import record
+from moot.scenario import caps_of
 from moot.spending import Caps, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from moot.transcript import Heading
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -52,10 +55,12 @@ def options(command: F) -> F:
     return command
 
 
-def limits() -> Limits:
-    """Return the caps that the command that runs was given, and those of the configuration: of two, the smaller."""
+def limits(heading: Heading | None = None) -> Limits:
+    """Return the smaller of the caps that the command was given, those of the configuration, and a scenario's own."""
     meta = click.get_current_context().meta
     usual = record.config().limits
     conversation = Caps(tokens=meta.get("moot.max_tokens"), dollars=meta.get("moot.max_cost"))
     run = Caps(seconds=meta.get("moot.max_time"))
+    if heading is not None:
+        conversation = conversation.and_at_most(caps_of(heading))
     return Limits(conversation.and_at_most(usual.conversation), run.and_at_most(usual.run), usual.price)

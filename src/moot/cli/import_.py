@@ -13,7 +13,7 @@ from moot.cli import record
 from moot.cli.terminal import console, print_json, safe
 from moot.formats import Unreadable, read
 from moot.store import Conflict, NotFound
-from moot.transcript import digest
+from moot.transcript import CHAIR, digest
 
 if TYPE_CHECKING:
     from moot.formats import Imported
@@ -78,7 +78,7 @@ async def _keep(store: Store, path: Path, found: Imported) -> Report:
     for identity in (found.id, name[:ID_LENGTH]):
         there = await _digest_of(store, identity) if _ID.fullmatch(identity) else ""
         if there is None:
-            await store.start(identity, found.transcript, found.transcript.heading.names)
+            await store.start(identity, found.transcript, (CHAIR, *found.transcript.heading.names))
         if there in (None, name):
             return Report(str(path), identity, there == name, name, len(found.transcript.turns), found.lost)
     raise Conflict(f"{path}: another conversation is on record as {name[:ID_LENGTH]}; run: moot verify")

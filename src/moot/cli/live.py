@@ -14,9 +14,12 @@ import click
 
 from moot.cli import LIMIT, caps, record
 from moot.cli.terminal import Lines, colour, console, print_json, program, safe
+from moot.cli.waiting import asked, draft_of, way_in
 from moot.convene import NO_LIMITS, Closed, Pause, Retry, Said, Spoken, convene
-from moot.transcript import CHAIR
+from moot.transcript import CHAIR, Ballot, Transcript
+from moot.view import is_ballot
 from moot.voices import VoiceError, Words
+from moot.voices.person import Person
 from moot.voices.spec import check, open_voices, prepare
 
 if TYPE_CHECKING:
@@ -77,13 +80,19 @@ async def carry(
     """Carry a conversation on, showing it unless `silent`, and return how it ended for now."""
     stored = await store.read(identity)
     heading = stored.transcript.heading
+    chosen = [name for name in heading.names if name not in stored.listing.foreigners]
     typed = [one.name for one in heading.participants if one.voice == "person" and sys.stdin.isatty()]
+    drafts = {name: draft_of(identity, name) for name in typed}
     screen = _Screen(heading.names, typed, silent=silent)
     ending: Pause | Closed = Closed("")
     try:
         async with record.pool() as pool:
-            async for event in convene(store, identity, open_voices(heading, pool), more=more, limits=limits):
+            voices = open_voices(heading, pool, chosen) | {name: Person(name, draft) for name, draft in drafts.items()}
+            told = convene(store, identity, voices, more=more, limits=limits, find=record.forms_of(stored))
+            async for event in told:
                 screen.show(event)
+                if isinstance(event, Spoken) and event.turn.speaker in drafts and event.turn.text:
+                    drafts[event.turn.speaker].forget()
                 if isinstance(event, Pause | Closed):
                     ending = event
     except asyncio.CancelledError:
@@ -99,13 +108,35 @@ async def carry(
     return ending
 
 
+async def begin(store: Store, heading: Heading) -> str:
+    """Put a new conversation on record, say who takes part, carry it on, and return its id."""
+    await ready(heading)
+    identity = record.new_id()
+    await store.start(identity, Transcript(heading))
+    if not record.wants_json():
+        introduce(heading, identity)
+    await carry_and_tell(store, identity)
+    return identity
+
+
+def introduce(heading: Heading, identity: str) -> None:
+    """Say on standard error who is about to talk."""
+    notes = console(err=True)
+    notes.print(f"Conversation {identity[:8]}", style="bold")
+    for one in heading.participants:
+        base = ", a base model: it continues a script" if dict(one.settings).get("style") == "script" else ""
+        notes.print(safe(f"  {one.name}  {one.voice}{base}"), style="dim")
+    notes.print()
+
+
 async def carry_and_tell(store: Store, identity: str, more: int | None = None) -> None:
     """Carry a conversation on within the limits that were asked for, and say how to go on from here.
 
     Ends the command with the code for a limit where one was reached.
     """
     as_json = record.wants_json()
-    ending = await carry(store, identity, more=more, limits=caps.limits(), silent=as_json)
+    limits = caps.limits((await store.read(identity)).transcript.heading)
+    ending = await carry(store, identity, more=more, limits=limits, silent=as_json)
     if as_json:
         after = await store.read(identity)
         turns, closed = len(after.transcript.turns), after.listing.closed
@@ -117,9 +148,13 @@ async def carry_and_tell(store: Store, identity: str, more: int | None = None) -
 
 
 async def _ways_on(store: Store, identity: str) -> str:
-    turns = len((await store.read(identity)).transcript.turns)
-    ways = ("show {}", "resume {}", f"fork {{}} --at {max(1, turns // 2)}", "export {} --format md")
-    return " | ".join(f"{program()} {way.format(identity[:8])}" for way in ways)
+    stored = await store.read(identity)
+    turns, short = len(stored.transcript.turns), identity[:8]
+    say = way_in(stored)  # the one thing left to do where somebody is waited for
+    usual = ("show {}", "resume {}", f"fork {{}} --at {max(1, turns // 2)}", "export {} --format md")
+    question = asked(stored)
+    ways = " | ".join(f"{program()} {way}" for way in (*([say] if say else []), *(one.format(short) for one in usual)))
+    return f"{safe(question)}\n{ways}" if question else ways
 
 
 class _Screen:
@@ -139,7 +174,7 @@ class _Screen:
         if self._silent:
             return
         match event:
-            case Said(name) if name in self._typed:
+            case Said(name, _, heard_by) if name in self._typed or self._hides(name, heard_by):
                 pass
             case Said(name, Words(text)):
                 self._open(name)
@@ -158,7 +193,18 @@ class _Screen:
             case Pause() | Closed():
                 self._end()
 
+    def _hides(self, speaker: str, heard_by: Sequence[str] | None) -> bool:
+        """Whether a turn is none of the business of those who sit here and take part: they see what they hear."""
+        return bool(self._typed) and heard_by is not None and not {speaker, *heard_by} & {*self._typed}
+
     def _spoken(self, turn: Turn) -> None:
+        if self._hides(turn.speaker, turn.heard_by):
+            return
+        if answer := answer_of(turn):
+            self._end()
+            self._out.print(safe(f"{turn.speaker} {answer}"), style="dim")
+            self._out.print()
+            return
         if not self._speaking and turn.speaker not in self._typed:
             print_label(self._out, turn, self._names)
             self._print(self._lines.add(safe(turn.text) or "(says nothing)"), "" if turn.text else "dim")
@@ -197,6 +243,12 @@ def print_label(out: Console, turn: Turn, names: Sequence[str], number: int | No
     only = "" if turn.heard_by is None else f" (to {', '.join(turn.heard_by) or 'nobody'} only)"
     count = "" if number is None else f"{number}  "
     out.print(safe(f"{count}{turn.speaker}{only}:"), style=colour(turn.speaker, names))
+
+
+def answer_of(turn: Turn) -> str:
+    """Return what a ballot says, as the end of a sentence that begins with its giver's name; empty for other turns."""
+    ballots = [part for part in turn.parts if isinstance(part, Ballot)] if is_ballot(turn) else []
+    return "; ".join(f'answers "{one.answer}"' if one.answer else "names none of the options" for one in ballots)
 
 
 def remarks_on(turn: Turn) -> str:

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import click
 
 from moot.store import open_store
+from moot.transcript import CHAIR
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from moot.config import Config
-    from moot.store import Store
+    from moot.forms import Maker
+    from moot.store import Store, Stored
     from moot.voices import Pool
 
 T = TypeVar("T")
@@ -104,6 +106,13 @@ def run(work: Callable[[Store], Awaitable[T]]) -> T:
         return asyncio.run(opened())
     except asyncio.CancelledError:
         raise click.exceptions.Exit(128 + signal.SIGTERM) from None
+
+
+def forms_of(stored: Stored) -> Callable[[str], Maker]:
+    """Return what finds the form of a conversation: one that came with a file is moot's own, or none."""
+    from moot.own_forms import find, find_foreign  # noqa: PLC0415 - only who goes on with a conversation needs them
+
+    return find_foreign if CHAIR in stored.listing.foreigners else find
 
 
 def new_id() -> str:

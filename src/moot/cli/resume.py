@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from moot.store import Store
 
 OPEN_ENDED = 12
-"""Turns that a conversation without a limit of its own goes on for, where none is asked for."""
+"""Turns that a talk without a limit of its own goes on for, where none is asked for."""
 
 
 @click.command(short_help="Go on with a conversation.")
@@ -38,18 +38,24 @@ def command(
     """
     if turns is not None and more is not None:
         raise click.UsageError("--turns counts all turns and --more those from now on: give one of them")
-    from moot.cli.live import carry_and_tell, ready  # noqa: PLC0415 - heavy, and only needed once the words make sense
 
     async def work(store: Store) -> None:
         identity = await store.find(conversation)
-        stored = await store.read(identity)
-        heading = stored.transcript.heading
-        spoken = sum(turn.speaker != CHAIR for turn in stored.transcript.turns)
-        limit = more if turns is None else max(0, turns - spoken)
-        if limit is None and dict(heading.arguments).get("turns") is None:
-            limit = OPEN_ENDED
-        if limit != 0 and not stored.listing.closed:
-            await ready(heading, stored.listing.foreigners)
-        await carry_and_tell(store, identity, limit)
+        await go_on(store, identity, turns, more)
 
     record.run(work)
+
+
+async def go_on(store: Store, identity: str, turns: int | None = None, more: int | None = None) -> None:
+    """Carry a conversation on until so many turns are spoken in all, or so many more; else as far as its form goes."""
+    from moot.cli.live import carry_and_tell, ready  # noqa: PLC0415 - heavy, and only needed once the words make sense
+
+    stored = await store.read(identity)
+    heading = stored.transcript.heading
+    spoken = sum(turn.speaker != CHAIR for turn in stored.transcript.turns)
+    limit = more if turns is None else max(0, turns - spoken)
+    if limit is None and heading.form == "talk" and dict(heading.arguments).get("turns") is None:
+        limit = OPEN_ENDED
+    if limit != 0 and not stored.listing.closed:
+        await ready(heading, stored.listing.foreigners)
+    await carry_and_tell(store, identity, limit)

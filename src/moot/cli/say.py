@@ -1,54 +1,163 @@
-"""`moot say`: a person steps in, as the chair or in a participant's name."""
+"""`moot say`: a person steps in, as the chair or in a participant's name.
+
+It must never put words on record after others than those that the person had before them.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from moot.cli import record
 from moot.cli.terminal import print_json, program
-from moot.transcript import CHAIR, Text, Turn, as_json, link
+from moot.store import Conflict
+from moot.transcript import CHAIR, Ballot, Text, Turn, as_json, link
 
 if TYPE_CHECKING:
-    from moot.store import Store
+    from moot.forms import Speak, Wait
+    from moot.store import Store, Stored
+    from moot.voices.person import Draft
+
+CHOSEN = "chosen by a person"
+"""How a ballot was answered where a person gave it in a participant's name."""
+
+LENT = "said by a person"
+"""The mark of words that a person said in the name of a participant who is none."""
 
 
 @click.command(short_help="Step in: add a turn to a conversation.")
 @click.argument("conversation")
-@click.argument("words")
+@click.argument("words", required=False)
 @click.option("--to", "hearers", multiple=True, metavar="NAME", help="Who hears it (default: everyone).")
 @click.option("--as", "speaker", default=CHAIR, show_default=True, metavar="NAME", help="In whose name it is said.")
+@click.option("--file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Read the words from here.")
+@click.option("--go", is_flag=True, help="Go on with the conversation at once.")
 @record.option
 @record.as_json
 def command(
     conversation: str,
-    words: str,
+    words: str | None,
     hearers: tuple[str, ...],
     speaker: str,
+    file: Path | None,
+    go: bool,  # noqa: FBT001 - a flag, given by name
 ) -> None:
-    """Step in: add a turn to a conversation; its form goes on from there. WORDS of "-" are read from standard input.
+    """Step in: add a turn to a conversation; its form goes on from there.
 
     \b
     moot say last "Please come to the point." --to Ada
-    moot say last "I disagree." --as Bo
+    moot say last "I disagree." --as Bo --go
+    moot say last --as You --file letter.txt
+    moot say last --as You                       write it in your editor
+
+    WORDS of "-" are read from standard input. Who is asked a question with fixed options answers with one of them, or
+    with its number. What you write in your editor is kept until it is on record.
     """
-    said = sys.stdin.read() if words == "-" else words
+    if words is not None and file is not None:
+        raise click.UsageError("give the words or --file, not both")
 
     async def work(store: Store) -> None:
+        from moot.cli.waiting import draft_of, pending  # noqa: PLC0415 - heavy, and only needed once words make sense
+
         identity = await store.find(conversation)
-        number = await _append(store, identity, Turn(speaker, (Text(said),), hearers or None))
-        if record.wants_json():
-            print_json({"id": identity, "turn": number})
-        else:
-            click.echo(f"turn {number} of {identity[:8]} is on record; go on with: {program()} resume {identity[:8]}")
+        stored = await store.read(identity)
+        if speaker != CHAIR:
+            stored.transcript.heading.participant(speaker)
+        move = pending(stored)
+        own = move if move and move.name == speaker else None
+        draft = draft_of(identity, speaker)
+        given = _read(file) if file else words
+        turn = _turn(stored, speaker, _words(given, own, draft), hearers, own)
+        await _append(store, stored, turn)
+        if given is None:
+            draft.forget()
+        await _told(store, identity, len(stored.transcript.turns) + 1, go=go)
 
     record.run(work)
 
 
-async def _append(store: Store, identity: str, turn: Turn) -> int:
-    stored = await store.read(identity)
-    transcript = stored.transcript.then(turn)
-    await store.append(identity, len(stored.transcript.turns), turn, link(stored.digest, as_json(turn)))
-    return len(transcript.turns)
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8-sig").rstrip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{file} cannot be read: {error}") from None
+
+
+def _words(given: str | None, own: Speak | Wait | None, draft: Draft) -> str:
+    """Return what is said: as it was given, from standard input, or from an editor or a prompt at a terminal."""
+    from moot.voices.person import shown  # noqa: PLC0415 - the same
+
+    if given == "-":
+        given = sys.stdin.read()
+    if given is None and sys.stdin.isatty():
+        if own and own.ask:
+            click.echo(shown(own.ask), err=True)
+            return str(click.prompt("Your answer", err=True))
+        return edited(draft)
+    if given is None:
+        raise click.UsageError('say what? Give the words, --file FILE, or "-" to read standard input')
+    if not given.strip():
+        raise click.UsageError("there are no words in it, so nothing was said")
+    return given
+
+
+def edited(draft: Draft, before: str = "") -> str:
+    """Return what was saved in an editor, which opens with the draft that is kept, or with these words.
+
+    The draft stays until its caller has the words on record. `UsageError` where nothing was saved.
+    """
+    fresh = not draft.read().strip()
+    if fresh:
+        draft.forget()
+        draft.add(before)
+    os.utime(draft.path, (0, 0))  # so that saving shows, however quick it is
+    click.edit(filename=str(draft.path))
+    written = draft.read().rstrip()
+    if written and draft.path.stat().st_mtime_ns:
+        return written
+    if fresh or not written:
+        draft.forget()
+        raise click.UsageError("nothing was saved in the editor, so nothing was said")
+    raise click.UsageError("nothing was saved in the editor, so nothing was said; your draft is kept")
+
+
+def _turn(stored: Stored, speaker: str, words: str, hearers: tuple[str, ...], own: Speak | Wait | None) -> Turn:
+    from moot.voices.person import option_of, shown  # noqa: PLC0415 - the same
+
+    if own and own.ask:
+        answer = option_of(words, own.ask)
+        if not answer:
+            raise click.UsageError(f"{speaker} is asked: {shown(own.ask)}\nanswer with one of these, or its number")
+        return Turn(speaker, (Ballot(own.ask.text, own.ask.options, answer, how=CHOSEN),), ())
+    lent = speaker != CHAIR and not stored.transcript.heading.participant(speaker).voice.startswith("person")
+    heard_by = hearers or (own.heard_by if own else None)
+    return Turn(speaker, (Text(words),), heard_by, marks=(LENT,) if lent else ())
+
+
+async def _append(store: Store, stored: Stored, turn: Turn) -> None:
+    """Put a turn on record after those that were read; `Conflict` where others have come in between."""
+    stored.transcript.then(turn)
+    identity, seq = stored.listing.id, len(stored.transcript.turns)
+    try:
+        await store.append(identity, seq, turn, link(stored.digest, as_json(turn)))
+    except Conflict:
+        look = f"{program()} show {identity[:8]}"
+        raise Conflict(
+            f"somebody else has spoken as turn {seq + 1} meanwhile, so your words are not on record; see what was said "
+            f"({look}) and say them again (what you wrote in an editor is kept, and opens again)"
+        ) from None
+
+
+async def _told(store: Store, identity: str, number: int, *, go: bool) -> None:
+    if go:
+        from moot.cli.resume import go_on  # noqa: PLC0415 - heavy, and only needed here
+
+        await go_on(store, identity)
+    elif record.wants_json():
+        print_json({"id": identity, "turn": number})
+    else:
+        click.echo(f"turn {number} of {identity[:8]} is on record; go on with: {program()} resume {identity[:8]}")

@@ -81,7 +81,7 @@ def _print_part(out: Console, part: Part, *, thoughts: bool) -> None:
         case Thought(text):
             out.print(safe(f"(thought: {text})" if thoughts else "(a thought; --thoughts shows it)"), style="dim")
         case Ballot(question, _, answer):
-            out.print(safe(f"({question} {answer})"), style="italic")
+            out.print(safe(f"({question} {answer or 'no option could be made out of:'})"), style="italic")
 
 
 def _state(stored: Stored) -> str:
@@ -89,7 +89,7 @@ def _state(stored: Stored) -> str:
     if stored.listing.closed:
         return f"closed: {stored.listing.closed}"
     try:
-        move = open_form(stored.transcript.heading)(stored.transcript)
+        move = open_form(stored.transcript.heading, record.forms_of(stored))(stored.transcript)
     except Invalid as error:
         return f"cannot go on here: {error}"
     return f"closed: {move.reason}" if isinstance(move, Close) else "open"

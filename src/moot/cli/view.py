@@ -9,7 +9,7 @@ import click
 
 from moot.cli import record
 from moot.cli.terminal import console, print_json, safe
-from moot.forms import Speak, open_form
+from moot.forms import Speak, Wait, open_form
 from moot.transcript import CHAIR, Invalid, link
 from moot.view import view
 from moot.voices.spec import open_voices
@@ -66,16 +66,16 @@ def request_for(stored: Stored, name: str, number: int) -> dict[str, Any]:
     participant = heading.participant(name)
     before = stored.transcript.until(number - 1)
     voice = open_voices(heading, record.pool())[name]
-    return voice.request(participant.brief, view(before, name), _asked(before, name))
+    return voice.request(participant.brief, view(before, name), _asked(stored, before, name))
 
 
-def _asked(before: Transcript, name: str) -> Question | None:
+def _asked(stored: Stored, before: Transcript, name: str) -> Question | None:
     """Return what the form had `name` asked after these turns, if anything: it is part of the request."""
     try:
-        move = open_form(before.heading)(before)
+        move = open_form(before.heading, record.forms_of(stored))(before)
     except Invalid:  # a form that this moot does not know: the conversation was made elsewhere
         return None
-    return move.ask if isinstance(move, Speak) and move.name == name else None
+    return move.ask if isinstance(move, Speak | Wait) and move.name == name else None
 
 
 async def _was_sent(store: Store, stored: Stored, name: str, number: int, digest: str) -> bool | None:

@@ -195,7 +195,10 @@ def write(record: Record) -> Written:
         [f"lines that look like a speaker's label stand after a space, in {plural(guarded, 'turn')}"] if guarded else []
     )
     speaks = any(turn.speaker != CHAIR for turn in transcript.turns)
-    again = read(page(written)) if speaks else None
+    try:
+        again = read(page(written)) if speaks else None
+    except Unreadable:  # who speaks bears a name that this layout needs
+        again = None
     if again is None:
         return Written(written, (*lost, "nobody has spoken, or too many take part: the file cannot be read back"))
     return Written(written, (*lost, *missing(transcript, again.transcript)))

@@ -1,0 +1,1 @@
+"""Rubrics that ship with moot, in Markdown; this file must never hold code."""
