@@ -69,7 +69,7 @@ def heading(address: str, turns: int) -> Heading:
     people = (
         Participant(one, spec.voice, BRIEF.format(name=one, other=other), settings) for one, other in (pair, pair[::-1])
     )
-    return Heading(tuple(people), topic=PROMPT, arguments=freeze({"turns": turns, "prompt": PROMPT}))
+    return Heading(tuple(people), topic=PROMPT, arguments=freeze({"turns": turns, "prompt": PROMPT, "loop": "ignore"}))
 
 
 def recorded(address: str) -> Work:

@@ -34,7 +34,7 @@ def heading(judges: int = 0, seed: int = 0, **changed: Value) -> Heading:
 
 
 SPEECHES = f"""
-    chair: The motion is: "{MOTION}". Proposition speaks for it, Opposition speaks against it.
+    chair: The motion is: "{MOTION}" Proposition speaks for it, Opposition speaks against it.
     chair to Proposition: Proposition: Give your opening speech for the motion. Use at most 200 words.
     Proposition: Cars kill.
     chair to Opposition: Opposition: Give your opening speech against the motion. Use at most 200 words.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,10 +19,10 @@ from moot.transcript import Heading, Invalid, Participant, freeze
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Run = Callable[..., str]
 
+SCHEMA = Path(__file__).parents[1] / "docs" / "scenario.schema.json"
 CAST = (
     '[[cast]]\nname = "Ada"\nvoice = "script:a.txt"\n[[cast]]\nname = "Bo"\nvoice = "script:b.txt"\nbrief = "Be Bo."\n'
 )
@@ -110,7 +111,7 @@ def test_the_schema_knows_every_form_and_every_argument() -> None:
     assert by_form["talk"]["properties"]["to"] == {"enum": ["first", "all"]}
     assert by_form["talk"]["properties"]["turns"] == {"anyOf": [{"type": "integer"}, {"type": "null"}]}
     assert by_form["ask"]["required"] == ["of", "question", "options", "after"]
-    json.dumps(schema())
+    assert json.loads(SCHEMA.read_text("utf-8")) == schema()  # made anew by: moot scenarios --schema
 
 
 def test_a_scenario_runs_with_its_cast_or_with_others(run: Run, tmp_path: Path) -> None:

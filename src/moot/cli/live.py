@@ -157,6 +157,10 @@ async def _ways_on(store: Store, identity: str) -> str:
     return f"{safe(question)}\n{ways}" if question else ways
 
 
+LONGEST_QUESTION = 100
+"""Characters of a question that are shown with its answer."""
+
+
 class _Screen:
     """Where the events of one conversation are shown."""
 
@@ -248,7 +252,10 @@ def print_label(out: Console, turn: Turn, names: Sequence[str], number: int | No
 def answer_of(turn: Turn) -> str:
     """Return what a ballot says, as the end of a sentence that begins with its giver's name; empty for other turns."""
     ballots = [part for part in turn.parts if isinstance(part, Ballot)] if is_ballot(turn) else []
-    return "; ".join(f'answers "{one.answer}"' if one.answer else "names none of the options" for one in ballots)
+    told = (f'answers "{one.answer}"' if one.answer else "names none of the options" for one in ballots)
+    lines = (one.question.strip().partition("\n")[0] for one in ballots)
+    shown = (line if len(line) <= LONGEST_QUESTION else f"{line[:LONGEST_QUESTION].rstrip()}…" for line in lines)
+    return "; ".join(f"{answer} ({line})" for answer, line in zip(told, shown, strict=True))
 
 
 def remarks_on(turn: Turn) -> str:

@@ -120,7 +120,7 @@ def _check(rules: _Rules) -> None:
 def _plan(rules: _Rules, seed: int) -> Iterator[tuple[Step, int]]:
     """Yield all that has to happen, in order, each with the number of words that it may take (0: any)."""
     pro, con = rules.sides
-    opening = f'The motion is: "{rules.motion}". {pro} speaks for it, {con} speaks against it.'
+    opening = f'The motion is: "{rules.motion}" {pro} speaks for it, {con} speaks against it.'
     yield cue(opening), 0
     order = (con, pro) if seed % _SIDES else (pro, con)
     yield from _speeches(rules, order, "Give your opening speech {side} the motion")
