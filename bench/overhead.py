@@ -36,6 +36,7 @@ RUNS = 3
 PROMPT = "What makes a good conversation?"
 BRIEF = "You are {name}, in a conversation with {other}."
 MODEL = "gpt-4o"
+AIO = "openai over aiohttp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,8 @@ def _client(package: str) -> Any:  # noqa: ANN401 - either SDK's, each loaded on
         return anthropic.AsyncAnthropic(max_retries=0)
     import openai  # noqa: PLC0415 - the same
 
-    return openai.AsyncOpenAI(max_retries=0)
+    # moot's own transport, so that what moot adds to it can be seen beside what a user would get by default.
+    return openai.AsyncOpenAI(max_retries=0, http_client=openai.DefaultAioHttpClient() if package == AIO else None)
 
 
 async def typed_chat(client: Any, messages: list[dict[str, str]]) -> str:  # noqa: ANN401 - the SDK's client
@@ -211,6 +213,7 @@ LOADS: dict[str, Work] = {
     "its voice alone, chat": unrecorded(f"openai:{MODEL}?wire=chat"),
     "its record alone": record_alone,
     "bare client.post, chat": bare(raw_chat, "openai"),
+    "bare client.post, aiohttp, chat": bare(raw_chat, AIO),
     "bare SDK, chat": bare(typed_chat, "openai"),
     "moot, responses": recorded(f"openai:{MODEL}?wire=responses"),
     "bare SDK, responses": bare(typed_responses, "openai"),
@@ -219,7 +222,7 @@ LOADS: dict[str, Work] = {
 }
 """What is measured; each is also the argument of the process that does it."""
 
-TALK = tuple(LOADS)[:5]
+TALK = tuple(LOADS)[:6]
 ONE, SLOW, MANY, LONG = Size(1, 20), Size(1, 20, delay=50), Size(200, 20), Size(3, 200)
 
 PLAN = ((ONE, tuple(LOADS)), (SLOW, TALK[:1]), (MANY, TALK), (LONG, TALK))
@@ -243,7 +246,7 @@ def main() -> None:
 
 def goals(costs: dict[Size, dict[str, Cost]]) -> str:
     """Return each goal with what was found, and whether it is met."""
-    moot, voice, record, raw, typed = TALK
+    moot, voice, record, _, raw, typed = TALK
     many, long, one = costs[MANY], costs[LONG], costs[ONE]
     ideal = SLOW.turns * SLOW.delay / 1000
     growth = (many[moot].memory - one[moot].memory) * 1024 / (MANY.conversations - 1)
@@ -293,11 +296,11 @@ def table(size: Size, costs: dict[str, Cost]) -> str:
     """Return the figures as a table, a row a load; the ratio is that of the first row's CPU to each other's."""
     first = next(iter(costs.values()), None)
     title = f"{size}"
-    rows = [f"{title:30}{'n':>3}{'CPU ms/turn':>13}{'moot to it':>12}{'wall s':>9}{'turns/s':>9}{'peak MB':>9}"]
+    rows = [f"{title:32}{'n':>3}{'CPU ms/turn':>13}{'moot to it':>12}{'wall s':>9}{'turns/s':>9}{'peak MB':>9}"]
     for load, cost in costs.items():
         ratio = f"{first.cpu / cost.cpu:.2f}" if first else ""
         rows.append(
-            f"{load:30}{cost.n:>3}{cost.cpu:>13.2f}{ratio:>12}{cost.wall:>9.2f}{cost.rate:>9.0f}{cost.memory:>9.0f}"
+            f"{load:32}{cost.n:>3}{cost.cpu:>13.2f}{ratio:>12}{cost.wall:>9.2f}{cost.rate:>9.0f}{cost.memory:>9.0f}"
         )
     return "\n".join(rows) + "\n"
 

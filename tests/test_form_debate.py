@@ -54,6 +54,13 @@ def test_both_sides_open_rebut_and_close() -> None:
     play(heading(), SPEECHES + "close: all speeches are made")
 
 
+def test_judges_can_vote_without_a_word() -> None:
+    play(
+        heading(1, reasons=False),
+        f"{SPEECHES}Judge 1 votes tie: The motion was…\nclose: the judges voted: Proposition 0, Opposition 0, tie 1",
+    )
+
+
 def test_judges_hear_everything_give_reasons_to_nobody_then_vote() -> None:
     transcript = play(
         heading(2),

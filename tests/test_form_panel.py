@@ -50,6 +50,18 @@ def test_a_moderator_picks_anyone_but_the_last_and_where_it_names_nobody_it_goes
     assert asked == [{"Ada", "Bo", "Cy"}, {"Ada", "Cy"}, {"Bo", "Cy"}, {"Ada", "Cy"}]
 
 
+def test_hands_are_raised_before_anybody_has_heard_anything() -> None:
+    play(
+        heading("Ada", "Bo", order="hands", prompt="", turns=1),
+        """
+        Ada votes 1: How much do you want…
+        Bo votes 4: How much do you want…
+        Bo: I begin.
+        close: all 1 turns are spoken
+        """,
+    )
+
+
 def test_with_one_other_there_is_nothing_to_pick() -> None:
     play(
         heading("Ada", "Bo", "Mo", order="moderator", moderator="Mo"),

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import moot.cli
-from moot.forms import maker_of
+from moot.forms import Close, maker_of
+from moot.forms.arguments import check_arguments
 from moot.own_forms import find, settled
 from moot.transcript import Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from moot.forms import Form
+    from moot.transcript import Value
 
     Run = Callable[..., str]
 
@@ -132,3 +137,41 @@ def test_what_is_no_form_is_refused_in_one_line(tmp_path: Path, source: str, nam
 def test_moots_own_forms_need_no_file(tmp_path: Path) -> None:
     assert settled("talk", tmp_path) == "talk"
     assert find("talk") is maker_of("talk")
+
+
+def form_of_all_kinds(
+    *, share: float = 0.5, count: int = 1, names: tuple[str, ...] = (), loud: bool = False, odd: object = None
+) -> Form:
+    return lambda _: Close(f"{share} {count} {names} {loud} {odd}")
+
+
+def test_an_argument_that_a_form_needs_is_missed_by_name() -> None:
+    with pytest.raises(Invalid, match="the form 'ask' needs the argument 'of'"):
+        check_arguments("ask", maker_of("ask"), {})
+
+
+def test_a_type_that_is_named_for_type_checkers_alone_cannot_be_an_arguments() -> None:
+    def maker(*, odd: NowhereToBeFound) -> Form:  # noqa: F821 # pyright: ignore[reportUndefinedVariable, reportUnknownParameterType] - the claim
+        return lambda _: Close(f"{odd}")
+
+    with pytest.raises(Invalid, match="'NowhereToBeFound' is not defined; import it"):
+        check_arguments("mine", maker, {})
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"share": 1, "count": 2, "names": ("a",), "loud": True, "odd": 3}, None),
+        ({"share": 0.25, "odd": "anything"}, None),
+        ({"share": True}, "takes share as a number, not True"),
+        ({"share": "1"}, "takes share as a number, not '1'"),
+        ({"count": 1.5}, "takes count as a whole number, not 1.5"),
+        ({"count": True}, "takes count as a whole number, not True"),
+        ({"names": "a"}, "takes names as a list of text, not 'a'"),
+        ({"names": ("a", 1)}, "takes names as a list of text"),
+        ({"loud": 1}, "takes loud as true or false, not 1"),
+    ],
+)
+def test_the_arguments_of_a_form_are_held_against_its_annotations(given: dict[str, Value], why: str | None) -> None:
+    with nullcontext() if why is None else pytest.raises(Invalid, match=why):
+        check_arguments("mine", form_of_all_kinds, given)

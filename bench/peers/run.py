@@ -46,7 +46,7 @@ PEERS = (
     Peer("pidgin", ("pidgin-ai==1.1.0", "openai==3.57.0"), (", streamed",)),
 )
 SIZES = (Size(1, 20), Size(200, 20), Size(3, 200))
-OURS = ("moot, chat", "bare client.post, chat", "bare SDK, chat")
+OURS = ("moot, chat", "bare client.post, aiohttp, chat", "bare client.post, chat", "bare SDK, chat")
 
 
 def environment(peer: Peer, folder: Path) -> Path | str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from types import UnionType
+from types import SimpleNamespace, UnionType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from moot.transcript import Invalid
@@ -23,7 +23,7 @@ def check_arguments(name: str, maker: Callable[..., object], arguments: Mapping[
 
     Arguments may come from a file, so their types are looked at here, for every form alike.
     """
-    kinds = get_type_hints(maker)
+    kinds = _kinds(maker)
     parameters = inspect.signature(maker).parameters
     for key, value in arguments.items():
         if key not in parameters:
@@ -35,6 +35,18 @@ def check_arguments(name: str, maker: Callable[..., object], arguments: Mapping[
     for key, parameter in parameters.items():
         if parameter.default is parameter.empty and key not in arguments:
             raise Invalid(f"the form {name!r} needs the argument {key!r}")
+
+
+def _kinds(maker: Callable[..., object]) -> dict[str, Any]:
+    """Return the types of a maker's parameters; what it returns may be named for type checkers alone."""
+    own: dict[str, Any] = getattr(maker, "__annotations__", {})
+    named = SimpleNamespace(__annotations__={name: kind for name, kind in own.items() if name != "return"})
+    try:
+        return get_type_hints(named, globalns=getattr(maker, "__globals__", {}))
+    except NameError as error:
+        raise Invalid(
+            f"a form's arguments cannot be read: {error}; import it where it counts when the file runs"
+        ) from None
 
 
 def _fits(value: Value, kind: object) -> bool:
@@ -67,7 +79,7 @@ def _said(kind: object) -> str:
 
 def schema_of(maker: Callable[..., object]) -> dict[str, Any]:
     """Return the JSON Schema of a form's arguments, as its maker declares them."""
-    kinds = get_type_hints(maker)
+    kinds = _kinds(maker)
     parameters = inspect.signature(maker).parameters
     needed = [name for name, one in parameters.items() if one.default is one.empty]
     properties = {name: _schema(kinds.get(name, object)) for name in parameters}
