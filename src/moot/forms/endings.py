@@ -42,13 +42,21 @@ class Sign:
     turns: int
 
 
-def signs(latest: Sequence[Turn], voices: int) -> tuple[Sign, ...]:
-    """Return the endings that the latest turns of a talk of so many voices show, one of a kind at most."""
+def signs(latest: Sequence[Turn], voices: int, kinds: Sequence[Kind] = KINDS) -> tuple[Sign, ...]:
+    """Return the endings of these kinds that the latest turns of a talk of so many voices show, one of each at most."""
+    looks: tuple[tuple[Kind, Callable[[Sequence[Turn], int], Sign | None]], ...] = (
+        ("collapse", _silence),
+        ("collapse", _refusals),
+        ("collapse", _wordless),
+        ("collapse", _shrinking),
+        ("goodbye", _goodbye),
+        ("loop", _loop),
+        ("meta", _meta),
+    )
     seen: dict[Kind, Sign] = {}
-    for look in (_silence, _refusals, _wordless, _shrinking, _goodbye, _loop, _meta):
-        sign = look(latest, voices)
-        if sign:
-            seen.setdefault(sign.kind, sign)
+    for kind, look in looks:
+        if kind in kinds and kind not in seen and (sign := look(latest, voices)):
+            seen[kind] = sign
     return tuple(seen.values())
 
 
@@ -70,14 +78,15 @@ class Endings:
         if not recent:
             return None
         latest = [turn for _, turn in recent]
-        found = [(sign, self._action(sign.kind)) for sign in signs(latest[-WINDOW:], len(speakers))]
+        kinds: list[Kind] = [kind for kind in KINDS if self._action(kind) != "ignore"]
+        found = [(sign, self._action(sign.kind)) for sign in signs(latest[-WINDOW:], len(speakers), kinds)]
         for sign, action in found:
             if action == "close":
                 return Close(_told(sign, recent))
         noted = [sign for sign, action in found if action == "note" and not _known(sign.kind, transcript.turns)]
         if not noted:
             return None
-        before = {sign.kind for sign in signs(latest[-WINDOW - 1 : -1], len(speakers))}
+        before = {sign.kind for sign in signs(latest[-WINDOW - 1 : -1], len(speakers), kinds)}
         fresh = [sign for sign in noted if sign.kind not in before]
         return Post(Turn(CHAIR, (Text(f"{_MARK}{_told(fresh[0], recent)}"),), ())) if fresh else None
 
@@ -151,10 +160,12 @@ def _wordless(latest: Sequence[Turn], voices: int) -> Sign | None:
 def _shrinking(latest: Sequence[Turn], voices: int) -> Sign | None:
     """See turns of a word or two, the same few over and over, after others that were longer."""
     count = _everyone(latest, voices, _SHRUNK, lambda turn: len(phrases.words(turn.text)) <= _FEW_WORDS)
+    if not count:
+        return None
     said = [word for turn in latest[-count:] for word in phrases.words(turn.text)]
     before = [len(phrases.words(turn.text)) for turn in latest[:-count]]
     shrunk = bool(before) and max(before) > 2 * _FEW_WORDS and 2 * len(set(said)) <= len(said)
-    return Sign("collapse", "hardly a word is said any more", count) if count and shrunk else None
+    return Sign("collapse", "hardly a word is said any more", count) if shrunk else None
 
 
 def _goodbye(latest: Sequence[Turn], voices: int) -> Sign | None:
@@ -169,11 +180,12 @@ def _goodbye(latest: Sequence[Turn], voices: int) -> Sign | None:
 
 def _loop(latest: Sequence[Turn], voices: int) -> Sign | None:
     texts = [turn.text for turn in latest]
-    count, period = sameness.cycle(texts, voices)
+    said = [sameness.words(text) for text in texts]
+    count, period = sameness.cycle(texts, said, voices)
     if count:
         what = f"they say the same over again, every {period} turns" if period > 1 else "they all say the same"
         return Sign("loop", what, count)
-    count = sameness.staleness(texts, voices)
+    count = sameness.staleness(texts, said, voices)
     return Sign("loop", "nothing new is said any more", count) if count else None
 
 

@@ -44,14 +44,17 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-def cycle(texts: Sequence[str], voices: int) -> tuple[int, int]:
+def cycle(texts: Sequence[str], its_words: Sequence[list[str]], voices: int) -> tuple[int, int]:
     """Return how many of the latest turns go round, and in how many turns; (0, 0) where they do not.
 
-    A cycle must come three times, and everyone must have said theirs three times.
+    A cycle must come three times, and everyone must have said theirs three times. `its_words` are those of each text.
     """
-    said = [words(text) or ["".join(text.split())] for text in texts]
-    grams = [_grams(one) for one in said]
-    for period in range(1, LONGEST_CYCLE + 1):
+    said = [one or ["".join(text.split())] for one, text in zip(its_words, texts, strict=True)]
+    near = [_grams(one) for one in said[-LONGEST_CYCLE - 1 :]]
+    # Of most turns this is all that has to be looked at: the latest is like none of those before it.
+    periods = [period for period in range(1, len(near)) if _alike(near[-1], near[-1 - period])]
+    grams = [_grams(one) for one in said] if periods else []
+    for period in periods:
         repeats = max(2 * period, 2 * voices)
         count = repeats + period
         if count > len(said):
@@ -64,10 +67,12 @@ def cycle(texts: Sequence[str], voices: int) -> tuple[int, int]:
     return 0, 0
 
 
-def staleness(texts: Sequence[str], voices: int) -> int:
-    """Return how many of the latest turns held nothing that had not been said before; 0 where some did."""
+def staleness(texts: Sequence[str], said: Sequence[list[str]], voices: int) -> int:
+    """Return how many of the latest turns held nothing that had not been said before; 0 where some did.
+
+    `said` are the words of each text.
+    """
     count = ROUNDS * voices
-    said = [words(text) for text in texts]
     if len(texts) <= count or sum(map(len, said[-count:])) < _ENOUGH_WORDS:
         return 0
     seen: set[tuple[str, ...]] = set()
