@@ -39,6 +39,18 @@ KEPT = "sk-canary-file-Xw4/3+JfPn6bTc2s=Hu9"
 PIECE = 12
 """Characters of a key that nothing may hold in a row; `moot keys list` shows the last four."""
 
+GRID = """
+name = "grid"
+[arguments]
+turns = 1
+prompt = "{claim}"
+[factors]
+claim = ["Rivers are alive."]
+model = ["lab:m", "openai:gpt-5"]
+[[cast]]
+name = "Ada"
+voice = "{model}"
+"""
 CAST = ("--name", "Ada", "--name", "Bo", "--turns", "2")
 ADDRESSES = (
     ("openai:gpt-5?wire=responses", "anthropic:claude-sonnet-4-5"),
@@ -54,6 +66,11 @@ CASES: dict[str, tuple[tuple[str, ...], ...]] = {
     "trial": (("--claim", CLAIM, "--target", "lab:m", "--persuader", "openai:gpt-5", "--turns", "1", "--probes", "1"),),
     "audience": (("words.txt", "--claim", CLAIM, "--reader", "lab:m", "--readers", "1", "--last-only"),),
     "run": (("talk", "lab:m", "openai:gpt-5", "--set", "turns=2"),),
+    "experiment plan": (("grid.toml",),),
+    "experiment run": (("grid.toml",), ("grid.toml", "--jsonl")),
+    "experiment status": (("grid.toml",), ("grid.toml", "--json")),
+    "experiment retry": (("grid.toml",),),
+    "experiment export": (("grid.toml",), ("grid.toml", "--format", "jsonl", "-o", "grid.jsonl")),
     "scenarios": ((), ("backrooms",)),
     "talk": tuple((*pair, "Talk.", *CAST) for pair in ADDRESSES),
     "resume": (("last", "--more", "1"), ("last", "--more", "1", "--json")),
@@ -63,6 +80,7 @@ CASES: dict[str, tuple[tuple[str, ...], ...]] = {
     "edit": (("last", "--turn", "1", "--file", "words.txt", "--go"),),
     "show": (("last", "--thoughts"), ("last", "--json")),
     "list": ((), ("--json",)),
+    "search": (("see",), ("see", "--json")),
     "view": (("last", "--as", "Ada"), ("last", "--as", "Ada", "--json")),
     "verify": ((), ("--json",)),
     "export": tuple(("last", "--format", one, *more) for one in FORMATS for more in ((), ("-o", f"talk.{one}"))),
@@ -77,6 +95,10 @@ CASES: dict[str, tuple[tuple[str, ...], ...]] = {
     "models list": ((), ("--json",)),
     "models fetch": (("nowhere",),),
     "models remove": (("nowhere",),),
+    "db check": ((), ("--json",)),
+    "db backup": (("kept.db",), ("kept.db", "--json")),
+    "db copy": (("../moot.db", "copied.db"), ("../moot.db", f"postgresql://me:{KEPT}@127.0.0.1:9/moot")),
+    "db migrate": ((),),
     "doctor": ((), ("--json",)),
 }
 """What each command is called with, in an order in which each has something to work on."""
@@ -89,6 +111,8 @@ UNWELCOME = {
     "keys remove google",
     "models fetch nowhere",
     "models remove nowhere",
+    "db backup kept.db --json",
+    f"db copy ../moot.db postgresql://me:{KEPT}@127.0.0.1:9/moot",
 }
 """What fails where nothing is wrong."""
 
@@ -253,6 +277,7 @@ def configure(root: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
         for name, (url, wire) in servers.items()
     ]
     Path("words.txt").write_text("Otherwise.\n")
+    Path("grid.toml").write_text(GRID)
     (root / "config.toml").write_text("\n".join(lines))
     monkeypatch.setenv("OPENAI_BASE_URL", fake.openai_url)
     monkeypatch.setenv("ANTHROPIC_BASE_URL", fake.anthropic_url)

@@ -179,7 +179,7 @@ async def _speak(
                 match delta:
                     case Attempt(request):
                         draft = draft.anew(request)
-                        if why := desk.refusal(draft.call):
+                        if why := await desk.refusal(draft.call):
                             yield Pause(why, limit=True)
                             return
                         number = await desk.begin(draft.call)
@@ -220,18 +220,28 @@ class _Desk:
         self._begun = time.monotonic()
         self._all = spent(calls, turns, limits.price)
         self._run = Spent()
+        self._sent: Call | None = None
 
-    def refusal(self, call: Call) -> str:
-        """Say why this call must not be sent, or nothing."""
+    async def refusal(self, call: Call) -> str:
+        """Say why this call must not be sent; where it may, its worst is set aside of the budget that is shared."""
         limits = self._limits
         run = replace(self._run, seconds=time.monotonic() - self._begun)
-        return refusal(limits.conversation, self._all, call, limits.price, "this conversation") or refusal(
+        why = refusal(limits.conversation, self._all, call, limits.price, "this conversation") or refusal(
             limits.run, run, call, limits.price, "this run"
         )
+        if why or limits.ledger is None:
+            return why
+        why = await limits.ledger.reserve(call)
+        self._sent = None if why else call
+        return why
 
     async def begin(self, call: Call) -> int:
         """Put a request on record before it is sent."""
-        return await self._store.begin(self._identity, call)
+        try:
+            return await self._store.begin(self._identity, call)
+        except BaseException:  # it may be on record all the same, and an open row counts at its worst
+            self._settle(call)
+            raise
 
     async def finish(self, number: int | None, call: Call) -> None:
         """Put on record what became of a request that came to nothing."""
@@ -248,7 +258,13 @@ class _Desk:
         """Note why the conversation is over."""
         await self._store.close(self._identity, reason)
 
+    def _settle(self, call: Call) -> None:
+        if self._limits.ledger and self._sent:
+            self._limits.ledger.settle(self._sent, call)
+        self._sent = None
+
     def _add(self, call: Call, turns: int) -> None:
+        self._settle(call)
         price = self._limits.price
         self._all = replace(self._all.and_call(call, price), turns=self._all.turns + turns)
         self._run = replace(self._run.and_call(call, price), turns=self._run.turns + turns)

@@ -90,14 +90,15 @@ def read_scenario(text: str, where: str) -> Scenario:
         why = "nested too deeply" if isinstance(error, RecursionError) else error
         raise Invalid(f"{where}: it is not TOML: {why}") from None
     try:
-        return _scenario(table)
+        return scenario_of(table)
     except Invalid as error:
         raise Invalid(f"{where}: {error}") from None
 
 
-def _scenario(table: Table) -> Scenario:
-    _known("", table, (*_TEXTS, "seed", "arguments", "cast", "limits"))
-    texts = {name: _typed(name, table[name], str, "text in quotes") for name in _TEXTS if name in table}
+def scenario_of(table: Table) -> Scenario:
+    """Return the scenario that a table of TOML is; `Invalid` where it is none."""
+    known("", table, (*_TEXTS, "seed", "arguments", "cast", "limits"))
+    texts = {name: typed(name, table[name], str, "text in quotes") for name in _TEXTS if name in table}
     seed = table.get("seed")
     if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**31):
         raise Invalid(f"seed: it is a whole number from 0 up, not {seed!r}")
@@ -105,19 +106,19 @@ def _scenario(table: Table) -> Scenario:
     if not isinstance(cast_, list) or not cast_:
         raise Invalid("cast: there must be at least one [[cast]] with a name and a voice")
     roles = tuple(_role(f"cast {number}", one) for number, one in enumerate(cast("list[Any]", cast_), 1))
-    arguments = _typed("arguments", table.get("arguments", {}), dict, "a table of the form's arguments")
+    arguments = typed("arguments", table.get("arguments", {}), dict, "a table of the form's arguments")
     plain = {name: float(value) if isinstance(value, Decimal) else value for name, value in arguments.items()}
     scenario = Scenario(roles, arguments=freeze(plain), seed=seed, caps=_caps(table.get("limits", {})), **texts)
     return scenario.checked(maker_of(scenario.form)) if scenario.form in SHELF else scenario
 
 
 def _role(place: str, table: object) -> Role:
-    given = _typed(place, table, dict, "a table with a name and a voice")
-    _known(f"{place}: ", given, _ROLE)
+    given = typed(place, table, dict, "a table with a name and a voice")
+    known(f"{place}: ", given, _ROLE)
     for key in ("name", "voice"):
         if key not in given:
             raise Invalid(f"{place}: {key} is missing")
-    role = Role(**{key: _typed(f"{place}: {key}", value, str, "text in quotes") for key, value in given.items()})
+    role = Role(**{key: typed(f"{place}: {key}", value, str, "text in quotes") for key, value in given.items()})
     forbidden = {name for name, _ in parse(role.voice).options} & set(_ENDPOINT)
     if forbidden:
         raise Invalid(
@@ -127,8 +128,8 @@ def _role(place: str, table: object) -> Role:
 
 
 def _caps(table: object) -> Caps:
-    given = _typed("limits", table, dict, "a table of turns, tokens, dollars and seconds")
-    _known("limits: ", given, _CAPS)
+    given = typed("limits", table, dict, "a table of turns, tokens, dollars and seconds")
+    known("limits: ", given, _CAPS)
     for key, value in given.items():
         is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
         if not is_number or value < 0 or (_CAPS[key] is int and not isinstance(value, int)):
@@ -136,16 +137,18 @@ def _caps(table: object) -> Caps:
     return Caps(**{key: _CAPS[key](value) for key, value in given.items()})
 
 
-def _known(place: str, table: Table, names: Iterable[str]) -> None:
-    known = tuple(names)
+def known(place: str, table: Table, names: Iterable[str]) -> None:
+    """Raise `Invalid`, with a suggestion, where a table has a key that is none of these."""
+    keys = tuple(names)
     for key in table:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            guess = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+        if key not in keys:
+            near = difflib.get_close_matches(key, keys, 1)
+            guess = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(keys)}"
             raise Invalid(f"{place}there is no key {key!r}; {guess}")
 
 
-def _typed(place: str, value: object, kind: type, said: str) -> Any:  # noqa: ANN401 - of the kind that was asked for
+def typed(place: str, value: object, kind: type, said: str) -> Any:  # noqa: ANN401 - of the kind that was asked for
+    """Return a value that is of this kind; `Invalid` where it is not."""
     if not isinstance(value, kind):
         raise Invalid(f"{place}: it is {said}, not {value!r}")
     return value

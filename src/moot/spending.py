@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from moot.transcript import canonical
 
@@ -60,13 +60,26 @@ def unpriced(call: Call) -> Decimal | None:
     del call
 
 
+class Ledger(Protocol):
+    """One budget of many conversations: the worst of each call is set aside before it goes out."""
+
+    async def reserve(self, call: Call) -> str:
+        """Set the worst of a call aside, waiting for others to end where that makes room; else say why it may not."""
+        ...
+
+    def settle(self, sent: Call, ended: Call) -> None:
+        """Take back what was set aside for a call, and count what became of it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The caps of the conversation as a whole and of this run of it, and how calls are priced."""
+    """The caps of the conversation as a whole and of this run of it, a budget it shares, and how calls are priced."""
 
     conversation: Caps = field(default=Caps())
     run: Caps = field(default=Caps())
     price: Price = unpriced
+    ledger: Ledger | None = None
 
 
 @dataclass(frozen=True, slots=True)

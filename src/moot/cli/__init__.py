@@ -32,6 +32,7 @@ COMMANDS = {
     "audience": "Have readers go through words and say where they stand on a claim.",
     "judge": "Have judges vote on recorded words by a rubric, blind.",
     "run": "Run a scenario file, or any form with voices of your choice.",
+    "experiment": "Plan and run a grid of conversations within a hard budget.",
     "scenarios": "List the scenarios that ship with moot, or print one to change.",
     "resume": "Go on with a conversation.",
     "say": "Step in: add a turn to a conversation.",
@@ -40,6 +41,7 @@ COMMANDS = {
     "edit": "Edit a turn's words, on a fork; the original stays.",
     "show": "Read a conversation.",
     "list": "List the conversations on record.",
+    "search": "Find the turns in which words were said.",
     "view": "Show the exact request that a participant was sent for a turn.",
     "verify": "Check that the record is whole and agrees with its digests.",
     "export": "Write a conversation as text, Markdown or JSON.",
@@ -48,6 +50,7 @@ COMMANDS = {
     "voices": "List who can speak here, and what they need.",
     "keys": "Keep the keys of hosted voices where only you can read them.",
     "models": "List, fetch or remove the embedded models.",
+    "db": "Look after the record: check it, back it up, move it to another database.",
     "doctor": "Find and explain common troubles.",
 }
 

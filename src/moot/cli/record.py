@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 
-from moot.store import open_store
+from moot.store import is_postgres, open_store
 from moot.transcript import CHAIR
 
 if TYPE_CHECKING:
@@ -35,12 +35,23 @@ def _remember(ctx: click.Context, parameter: click.Parameter, value: object) -> 
         ctx.meta[f"moot.{parameter.name}"] = value
 
 
+def located(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Path | str | None:
+    """Return where a record is: a file, or the address of a PostgreSQL database, which is kept as it was written."""
+    if value is None or is_postgres(value):
+        return value
+    return click.Path(dir_okay=False, path_type=Path).convert(value, parameter, ctx)
+
+
+def _remember_place(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    _remember(ctx, parameter, located(ctx, parameter, value))
+
+
 option = click.option(
     "--db",
-    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
     expose_value=False,
-    callback=_remember,
-    help="The record to use (default: MOOT_DB, or moot.db in this user's data folder).",
+    callback=_remember_place,
+    help="The record to use (default: MOOT_DB, or moot.db in this user's data folder), or a postgresql:// address.",
 )
 """The option of every command that needs a record; `run` looks at it."""
 
@@ -78,11 +89,21 @@ def _here() -> Path | None:
         return None
 
 
-def path() -> Path:
-    """Return where the record is that the command that runs works on."""
-    named = click.get_current_context().meta.get("moot.db") or os.environ.get("MOOT_DB")
+def place() -> Path | str:
+    """Return where the record is that the command that runs works on: a file, or a postgresql:// address."""
+    named: Path | str | None = click.get_current_context().meta.get("moot.db") or os.environ.get("MOOT_DB")
     if named:
-        return Path(named)
+        return named if is_postgres(named) else Path(named)
+    return _usual()
+
+
+def path() -> Path:
+    """Return the record's file, or what it would be; what is kept beside a record lies there."""
+    where = place()
+    return where if isinstance(where, Path) else _usual()
+
+
+def _usual() -> Path:
     if home := os.environ.get("MOOT_HOME"):
         return Path(home).expanduser() / "moot.db"
     from platformdirs import user_data_path  # noqa: PLC0415 - only needed where nothing was named
@@ -92,7 +113,7 @@ def path() -> Path:
 
 def run(work: Callable[[Store], Awaitable[T]]) -> T:
     """Open the record, do the work on it, close it; SIGTERM ends it as gently as Ctrl-C does."""
-    where = path()
+    where = place()
 
     async def opened() -> T:
         task = asyncio.current_task()

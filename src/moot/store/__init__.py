@@ -6,12 +6,13 @@ This file must never know a database; each has a file of its own, imported when 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, overload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from moot.store.postgres import PostgresStore
     from moot.store.sqlite import SqliteStore
     from moot.transcript import Heading, Transcript, Turn
 
@@ -95,6 +96,36 @@ class Stored:
     broken: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A turn that holds the words looked for: its index from 0, and a piece of it around the first of them."""
+
+    id: str
+    seq: int
+    speaker: str
+    snippet: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """All that a store keeps of one conversation itself, without what it has from its source: what is copied.
+
+    `turns` are (index, JSON, digest, time).
+    """
+
+    id: str
+    heading: str
+    digest: str
+    at: str
+    forked_from: str | None
+    forked_at: int
+    closed: str | None
+    foreigners: str
+    turns: tuple[tuple[int, str, str, str], ...]
+    calls: tuple[Call, ...]
+
+
 class Store(Protocol):
     """Where transcripts are kept. Every method raises `StoreError` with a line for a person where it cannot."""
 
@@ -142,9 +173,50 @@ class Store(Protocol):
         """Return the id that starts with `prefix`, or of the conversation touched last for "last"; else `NotFound`."""
         ...
 
+    async def search(self, words: str, limit: int = 20) -> Sequence[Hit]:
+        """Return turns in which all these words were said, the last put on record first.
 
-def open_store(path: Path) -> SqliteStore:
-    """Open the SQLite database at this path, making it where there is none."""
-    from moot.store.sqlite import SqliteStore  # noqa: PLC0415 - a database is imported when it is opened
+        Case and accents do not count. A turn that forks share is found once, in the conversation that it was said in.
+        """
+        ...
 
-    return SqliteStore(path)
+    async def schema(self) -> int:
+        """Return the number of the schema that the record has now: that of its newest migration."""
+        ...
+
+    async def faults(self) -> Sequence[str]:
+        """Return what is wrong with the database itself, a line each: damage, broken references, a stale index."""
+        ...
+
+    async def share(self, identity: str) -> Share:
+        """Return all that is kept of a conversation, as it is kept."""
+        ...
+
+    async def take(self, share: Share) -> bool:
+        """Put on record what is missing of a conversation that another store keeps; False where nothing was.
+
+        `Conflict` where another conversation has its id, or it went on otherwise here.
+        """
+        ...
+
+
+def is_postgres(where: Path | str) -> bool:
+    """Whether a record's place is the address of a PostgreSQL database."""
+    return isinstance(where, str) and where.startswith(("postgresql://", "postgres://"))
+
+
+@overload
+def open_store(where: Path) -> SqliteStore: ...
+@overload
+def open_store(where: Path | str) -> SqliteStore | PostgresStore: ...
+def open_store(where: Path | str) -> SqliteStore | PostgresStore:
+    """Open the SQLite database at this path, making it where there is none, or PostgreSQL at a postgresql:// URL."""
+    if isinstance(where, str) and is_postgres(where):
+        from moot.store.postgres import PostgresStore  # noqa: PLC0415 - a database is imported when it is opened
+
+        return PostgresStore(where)
+    from pathlib import Path  # noqa: PLC0415 - as above
+
+    from moot.store.sqlite import SqliteStore  # noqa: PLC0415 - as above
+
+    return SqliteStore(Path(where))

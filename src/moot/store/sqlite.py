@@ -7,55 +7,58 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import sqlite3
-import threading
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import astuple, dataclass, fields, replace
-from datetime import UTC, datetime
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from moot.store import Call, Conflict, Listing, NotFound, Stored, StoreError
-from moot.transcript import (
-    Heading,
-    Transcript,
-    Turn,
-    as_json,
-    canonical,
-    digests,
-    heading_from_json,
-    link,
-    turn_from_json,
+from moot.store import Call, Conflict, Hit, Listing, NotFound, Share, Stored, StoreError
+from moot.store.groups import Writer
+from moot.store.rows import (
+    CALL,
+    Head,
+    Level,
+    call,
+    call_values,
+    head_row,
+    length,
+    listing,
+    missing,
+    now,
+    stored,
+    the_one,
+    turn_row,
 )
+from moot.store.words import hit, spelt, spoken_words, words_of
+from moot.transcript import digests, sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
+    from moot.transcript import Heading, Transcript, Turn
+
 T = TypeVar("T")
-Row = tuple[int, str, str, str]
-"""A turn's seq, JSON, digest and time."""
 
-Work = tuple["Callable[[sqlite3.Connection], Any]", "Future[Any]"]
-
-LARGEST_GROUP = 256
-"""Writes that share one commit at most."""
 
 BUSY_SECONDS = 30
 
 APPLICATION = int.from_bytes(b"moot")
 """What a moot database says that it is, as SQLite's `application_id`."""
 
-_CALL = tuple(field.name for field in fields(Call))
-_QUOTED = ("partial", "cut")  # a model's words, stored as JSON strings: no text is too odd for those
 _LISTING = """
     SELECT t.id, t.heading, t.at, t.closed, t.forked_from, t.forked_at, t.foreigners,
            (SELECT max(seq) + 1 FROM turns WHERE transcript = t.id) AS length
     FROM transcripts AS t"""
+_SEARCH = """
+    SELECT turns.transcript, turns.seq, turns.turn, turns.at FROM words
+    JOIN spoken ON spoken.id = words.rowid JOIN turns USING (transcript, seq)
+    WHERE words MATCH ? ORDER BY words.rowid DESC LIMIT ?"""
+_UNINDEXED = """
+    SELECT (SELECT count(*) FROM turns LEFT JOIN spoken USING (transcript, seq) WHERE spoken.id IS NULL)
+         + (SELECT count(*) FROM spoken LEFT JOIN turns USING (transcript, seq) WHERE turns.turn IS NULL)"""
 
 
 class SqliteStore:
@@ -65,9 +68,7 @@ class SqliteStore:
         self._path = path
         with _plainly(path):
             self._connection, self._readable = _open(path)
-        self._queue: SimpleQueue[Work | None] = SimpleQueue()
-        self._writer = threading.Thread(target=self._write, name="moot-writer", daemon=True)
-        self._writer.start()
+        self._writer: Writer[Callable[[sqlite3.Connection], Any]] = Writer(self._commit)
         self._reader = ThreadPoolExecutor(1, "moot-reader")
 
     async def __aenter__(self) -> Self:
@@ -80,8 +81,7 @@ class SqliteStore:
 
     def shut(self) -> None:
         """Finish what is being written and let go of the file."""
-        self._queue.put(None)
-        self._writer.join()
+        self._writer.shut()
         self._reader.shutdown()
         self._readable.close()
         self._connection.close()
@@ -92,8 +92,8 @@ class SqliteStore:
 
         def work(db: sqlite3.Connection) -> None:
             _new(db, identity, transcript.heading, foreigners)
-            rows = [(identity, seq, *_row(turn, chain[seq + 1])) for seq, turn in enumerate(transcript.turns)]
-            db.executemany("INSERT INTO turns VALUES (?, ?, ?, ?, ?)", rows)
+            for seq, turn in enumerate(transcript.turns):
+                _put(db, identity, seq, turn_row(turn, chain[seq + 1]), words_of(turn.text))
 
         await self._do(work)
 
@@ -116,11 +116,12 @@ class SqliteStore:
         self, identity: str, seq: int, turn: Turn, digest: str, call: tuple[int, Call] | None = None
     ) -> None:
         """See `Store.append`."""
+        row, words = turn_row(turn, digest), words_of(turn.text)
 
         def work(db: sqlite3.Connection) -> None:
             if seq != _length(db, identity):
                 raise Conflict(f"turn {seq + 1} of conversation {identity} was put on record by somebody else")
-            db.execute("INSERT INTO turns VALUES (?, ?, ?, ?, ?)", (identity, seq, *_row(turn, digest)))
+            _put(db, identity, seq, row, words)
             _touch(db, identity)
             if call:
                 _end(db, *call)
@@ -129,16 +130,8 @@ class SqliteStore:
 
     async def begin(self, identity: str, call: Call) -> int:
         """See `Store.begin`."""
-        values = _values(call)
-        values["begun"] = _now()
-        names = ", ".join(("transcript", *values))
-        marks = ", ".join("?" * (len(values) + 1))
-
-        def work(db: sqlite3.Connection) -> int:
-            sql = f"INSERT INTO calls ({names}) VALUES ({marks}) RETURNING id"  # noqa: S608 - names of our own fields
-            return int(db.execute(sql, (identity, *values.values())).fetchone()[0])
-
-        return await self._do(work)
+        values = call_values(call) | {"begun": now()}
+        return await self._do(lambda db: _ask(db, identity, values))
 
     async def finish(self, number: int, call: Call) -> None:
         """See `Store.finish`."""
@@ -146,22 +139,22 @@ class SqliteStore:
 
     async def close(self, identity: str, reason: str) -> None:
         """See `Store.close`."""
-        await self._do(lambda db: db.execute("UPDATE transcripts SET closed = ? WHERE id = ?", (reason, identity)))
+        await self._do(
+            lambda db: db.execute("UPDATE transcripts SET closed = ? WHERE id = ?", (sound(reason), identity))
+        )
 
     async def read(self, identity: str) -> Stored:
         """See `Store.read`."""
-        return await self._look(lambda db: _read(db, identity))
+        return await self._look(lambda db: _at_once(db, lambda: _read(db, identity)))
 
     async def calls(self, identity: str) -> tuple[Call, ...]:
         """See `Store.calls`."""
-        sql = f"SELECT {', '.join(_CALL)} FROM calls WHERE transcript = ? ORDER BY id"  # noqa: S608 - our own fields
-        rows = await self._look(lambda db: db.execute(sql, (identity,)).fetchall())
-        return tuple(_call(row) for row in rows)
+        return await self._look(lambda db: _calls(db, identity))
 
     async def list(self) -> Sequence[Listing]:
         """See `Store.list`."""
         rows = await self._look(lambda db: db.execute(f"{_LISTING} ORDER BY t.touched DESC").fetchall())
-        return [_listing(row) for row in rows]
+        return [listing(row) for row in rows]
 
     async def find(self, prefix: str) -> str:
         """See `Store.find`."""
@@ -171,18 +164,43 @@ class SqliteStore:
                 raise NotFound("there is no conversation yet; start one with: moot talk")
             return str(found[0][0])
         sql = "SELECT id FROM transcripts WHERE substr(id, 1, ?) = ? ORDER BY touched DESC LIMIT 6"
-        rows = await self._look(lambda db: db.execute(sql, (len(prefix), prefix)).fetchall())
-        if not rows or not prefix:
-            raise NotFound(f"there is no conversation {prefix!r}; see: moot list")
-        if len(rows) > 1:
-            raise NotFound(f"{prefix!r} is short for several conversations: {', '.join(row[0] for row in rows)}")
-        return str(rows[0][0])
+        plain = sound(prefix)
+        return the_one(prefix, await self._look(lambda db: db.execute(sql, (len(plain), plain)).fetchall()))
+
+    async def search(self, words: str, limit: int = 20) -> Sequence[Hit]:
+        """See `Store.search`."""
+        asked = words_of(words)
+        query = " ".join(f'"{word}"' for word in map(spelt, asked))
+        rows = await self._look(lambda db: db.execute(_SEARCH, (query, limit)).fetchall()) if asked else []
+        return [hit(row, asked) for row in rows]
+
+    async def schema(self) -> int:
+        """See `Store.schema`."""
+        return await self._look(lambda db: _pragma(db, "user_version"))
+
+    async def faults(self) -> Sequence[str]:
+        """See `Store.faults`."""
+        return await self._look(_faults)
+
+    async def share(self, identity: str) -> Share:
+        """See `Store.share`."""
+        return await self._look(lambda db: _at_once(db, lambda: _share(db, identity)))
+
+    async def take(self, share: Share) -> bool:
+        """See `Store.take`."""
+        return await self._do(lambda db: _take(db, share))
+
+    async def back_up(self, path: Path) -> None:
+        """Copy the file as it is at one moment into another, while it is being written to."""
+
+        def work(db: sqlite3.Connection) -> None:
+            with contextlib.closing(sqlite3.connect(path)) as copy:
+                db.backup(copy)
+
+        await self._look(work)
 
     async def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Have the writing thread do this; return when the commit that holds it is on disk."""
-        future: Future[T] = Future()
-        self._queue.put((work, future))
-        return await asyncio.wrap_future(future)
+        return await self._writer.do(work)
 
     async def _look(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def looked() -> T:
@@ -191,33 +209,9 @@ class SqliteStore:
 
         return await asyncio.get_running_loop().run_in_executor(self._reader, looked)
 
-    def _write(self) -> None:
-        for waiting in _groups(self._queue):
-            group = [(work, future) for work, future in waiting if future.set_running_or_notify_cancel()]
-            answers: list[Any]
-            try:
-                with _plainly(self._path):
-                    answers = _commit(self._connection, [work for work, _ in group])
-            except Exception as error:  # noqa: BLE001 - it is answered to whoever waits for these writes
-                answers = [error] * len(group)
-            for (_, future), answer in zip(group, answers, strict=True):
-                if isinstance(answer, Exception):
-                    future.set_exception(answer)
-                else:
-                    future.set_result(answer)
-
-
-def _groups(queue: SimpleQueue[Work | None]) -> Iterator[list[Work]]:
-    """Yield the waiting writes, as many at a time as wait already, until None says that no more will come."""
-    while (first := queue.get()) is not None:
-        group = [first]
-        while len(group) < LARGEST_GROUP and not queue.empty():
-            work = queue.get()
-            if work is None:
-                yield group
-                return
-            group.append(work)
-        yield group
+    def _commit(self, works: Sequence[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
+        with _plainly(self._path):
+            return _commit(self._connection, works)
 
 
 def _commit(db: sqlite3.Connection, works: Sequence[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
@@ -269,7 +263,8 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
     """Bring the file to this version's schema; `StoreError` where it is somebody else's, or a newer moot's."""
-    scripts = sorted(one.name for one in (files("moot.store") / "migrations").iterdir() if one.name.endswith(".sql"))
+    folder = files("moot.store") / "migrations" / "sqlite"
+    scripts = sorted(one.name for one in folder.iterdir() if one.name.endswith(".sql"))
     db.execute("BEGIN")  # one moment of the file: another process may be making it right now
     have, whose = _pragma(db, "user_version"), _pragma(db, "application_id")
     is_empty = not have and db.execute("SELECT 1 FROM sqlite_master").fetchone() is None
@@ -282,8 +277,9 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
         db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
+    db.create_function("moot_words", 1, _indexed, deterministic=True)
     for number, name in enumerate(scripts[have:], have + 1):
-        script = (files("moot.store") / "migrations" / name).read_text("utf-8")
+        script = (folder / name).read_text("utf-8")
         marks = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {number};"
         try:
             db.executescript(f"BEGIN IMMEDIATE; {marks} {script} COMMIT;")
@@ -292,6 +288,10 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
                 db.execute("ROLLBACK")
             if _pragma(db, "user_version") < number:  # else another process has just done it
                 raise
+
+
+def _indexed(turn: str) -> str:
+    return " ".join(map(spelt, spoken_words(turn)))
 
 
 def _pragma(db: sqlite3.Connection, name: str) -> int:
@@ -326,12 +326,11 @@ def _plain_words(path: Path, error: sqlite3.DatabaseError) -> str:
     return words.format(path=path, error=error, seconds=BUSY_SECONDS, kept="nothing recorded is lost")
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _row(turn: Turn, digest: str) -> tuple[str, str, str]:
-    return canonical(as_json(turn)), digest, _now()
+def _put(db: sqlite3.Connection, identity: str, seq: int, row: tuple[str, str, str], words: Sequence[str]) -> None:
+    """Write a turn and what it is found by."""
+    db.execute("INSERT INTO turns VALUES (?, ?, ?, ?, ?)", (identity, seq, *row))
+    placed = db.execute("INSERT INTO spoken (transcript, seq) VALUES (?, ?)", (identity, seq))
+    db.execute("INSERT INTO words (rowid, said) VALUES (?, ?)", (placed.lastrowid, " ".join(map(spelt, words))))
 
 
 def _touch(db: sqlite3.Connection, identity: str) -> None:
@@ -340,106 +339,102 @@ def _touch(db: sqlite3.Connection, identity: str) -> None:
 
 
 def _new(db: sqlite3.Connection, identity: str, heading: Heading, foreigners: Sequence[str]) -> None:
-    plain = as_json(heading)
-    row = (identity, canonical(plain), link("", plain), _now(), json.dumps(list(foreigners)))
     sql = "INSERT INTO transcripts (id, heading, digest, at, touched, foreigners) VALUES (?, ?, ?, ?, 0, ?)"
     try:
-        db.execute(sql, row)
+        db.execute(sql, head_row(identity, heading, foreigners))
     except sqlite3.IntegrityError:
         raise Conflict(f"there is a conversation {identity} already") from None
     _touch(db, identity)
 
 
 def _length(db: sqlite3.Connection, identity: str) -> int:
-    return _inherited(_one(db, identity))
+    return length(_one(db, identity))
 
 
-def _one(db: sqlite3.Connection, identity: str) -> tuple[Any, ...]:
-    row = db.execute(f"{_LISTING} WHERE t.id = ?", (identity,)).fetchone()
+def _one(db: sqlite3.Connection, identity: str) -> Head:
+    row: Head | None = db.execute(f"{_LISTING} WHERE t.id = ?", (identity,)).fetchone()
     if row is None:
         raise NotFound(f"there is no conversation {identity!r}; see: moot list")
-    return tuple(row)
+    return row
 
 
-def _inherited(row: tuple[Any, ...]) -> int:
-    return row[5] if row[7] is None else row[7]
-
-
-def _listing(row: tuple[Any, ...]) -> Listing:
-    identity, heading, at, closed, forked_from, forked_at, foreigners, _ = row
-    read = heading_from_json(json.loads(heading))
-    names = tuple(json.loads(foreigners))
-    return Listing(identity, read, _inherited(row), at, closed, forked_from, forked_at, names)
+def _at_once(db: sqlite3.Connection, work: Callable[[], T]) -> T:
+    """Read one moment of the record, however many rows that takes."""
+    db.execute("BEGIN")
+    try:
+        return work()
+    finally:
+        db.execute("ROLLBACK")
 
 
 def _read(db: sqlite3.Connection, identity: str) -> Stored:
-    db.execute("BEGIN")  # one moment of the record, however many rows it takes to read
-    try:
-        listing = _listing(_one(db, identity))
-        levels = list(_levels(db, identity, listing.turns))
-    finally:
-        db.execute("ROLLBACK")
-    rows: list[Row] = []
-    broken: list[str] = []
-    for level in reversed(levels):
-        rows += level.rows
-        broken += _disagreements(level, rows)
-    transcript = Transcript(listing.heading, tuple(turn_from_json(json.loads(turn)) for _, turn, _, _ in rows))
-    return Stored(listing, transcript, tuple(at for *_, at in rows), digests(transcript)[-1], tuple(broken))
+    head = _one(db, identity)
+    return stored(head, list(_levels(db, identity, length(head))))
 
 
-@dataclass(frozen=True, slots=True)
-class _Level:
-    """A conversation's own share of a fork's turns."""
-
-    id: str
-    heading: str
-    digest: str
-    since: int
-    rows: list[Row]
-
-
-def _levels(db: sqlite3.Connection, identity: str, upto: int) -> Iterator[_Level]:
+def _levels(db: sqlite3.Connection, identity: str, upto: int) -> Iterator[Level]:
     """Yield a conversation's own turns, then those that it has from its source, and so on down to the first."""
     source: str | None = identity
     while source is not None:
         sql = "SELECT heading, digest, forked_from, forked_at FROM transcripts WHERE id = ?"
         heading, digest, parent, since = db.execute(sql, (source,)).fetchone()
         sql = "SELECT seq, turn, digest, at FROM turns WHERE transcript = ? AND seq < ? ORDER BY seq"
-        yield _Level(source, heading, digest, since, db.execute(sql, (source, upto)).fetchall())
+        yield Level(source, heading, digest, since, db.execute(sql, (source, upto)).fetchall())
         source, upto = parent, min(since, upto)
 
 
-def _disagreements(level: _Level, rows: Sequence[Row]) -> list[str]:
-    """Derive again each digest of one conversation's own turns, and say where the record does not agree."""
-    chain = link("", json.loads(level.heading))
-    wrong = [] if level.digest == chain else [f"the heading of {level.id} does not agree with its digest"]
-    for place, (seq, turn, digest, _) in enumerate(rows):
-        if seq != place:
-            return [*wrong, f"turn {place + 1} of {level.id} is missing"]
-        chain = link(chain, json.loads(turn))
-        if seq >= level.since and digest != chain:
-            return [*wrong, f"turn {seq + 1} of {level.id} does not agree with its digest"]
-    return wrong
+def _ask(db: sqlite3.Connection, identity: str, values: dict[str, Any]) -> int:
+    names = ", ".join(("transcript", *values))
+    marks = ", ".join("?" * (len(values) + 1))
+    sql = f"INSERT INTO calls ({names}) VALUES ({marks}) RETURNING id"  # noqa: S608 - names of our own fields
+    return int(db.execute(sql, (identity, *values.values())).fetchone()[0])
 
 
-def _values(call: Call) -> dict[str, Any]:
-    values = dict(zip(_CALL, astuple(call), strict=True))
-    return values | {name: json.dumps(values[name]) if values[name] else "" for name in _QUOTED}
-
-
-def _call(row: tuple[Any, ...]) -> Call:
-    call = Call(*row)
-    return replace(call, partial=_unquoted(call.partial), cut=_unquoted(call.cut))
-
-
-def _unquoted(text: str) -> str:
-    return json.loads(text) if text else ""
+def _calls(db: sqlite3.Connection, identity: str) -> tuple[Call, ...]:
+    sql = f"SELECT {', '.join(CALL)} FROM calls WHERE transcript = ? ORDER BY id"  # noqa: S608 - our own fields
+    return tuple(call(row) for row in db.execute(sql, (identity,)))
 
 
 def _end(db: sqlite3.Connection, number: int, call: Call) -> None:
-    values = _values(call)
+    values = call_values(call)
     del values["begun"]
     names = ", ".join(f"{name} = ?" for name in values)
     sql = f"UPDATE calls SET {names} WHERE id = ? AND outcome = 'open'"  # noqa: S608 - names of our own fields
     db.execute(sql, (*values.values(), number))
+
+
+def _share(db: sqlite3.Connection, identity: str) -> Share:
+    _one(db, identity)
+    sql = "SELECT heading, digest, at, forked_from, forked_at, closed, foreigners FROM transcripts WHERE id = ?"
+    row = db.execute(sql, (identity,)).fetchone()
+    sql = "SELECT seq, turn, digest, at FROM turns WHERE transcript = ? ORDER BY seq"
+    turns = tuple(db.execute(sql, (identity,)).fetchall())
+    return Share(identity, *row, turns=turns, calls=_calls(db, identity))
+
+
+def _take(db: sqlite3.Connection, share: Share) -> bool:
+    head = (share.id, share.heading, share.digest, share.at, share.forked_from, share.forked_at, share.foreigners)
+    sql = "INSERT INTO transcripts (id, heading, digest, at, touched, forked_from, forked_at, foreigners)"
+    new = db.execute(f"{sql} VALUES (?, ?, ?, ?, 0, ?, ?, ?) ON CONFLICT DO NOTHING", head).rowcount == 1
+    more = missing(share, _share(db, share.id))
+    for seq, *row in more.turns:
+        _put(db, share.id, seq, (row[0], row[1], row[2]), spoken_words(row[0]))
+    for one in more.calls:
+        _ask(db, share.id, call_values(one))
+    numbers = [row[0] for row in db.execute("SELECT id FROM calls WHERE transcript = ? ORDER BY id", (share.id,))]
+    for at, one in more.ended:
+        _end(db, numbers[at], one)
+    if new or more.is_changed:
+        _touch(db, share.id)
+        db.execute("UPDATE transcripts SET closed = ? WHERE id = ?", (share.closed, share.id))
+    return new or more.is_changed
+
+
+def _faults(db: sqlite3.Connection) -> list[str]:
+    found = [f"the file is damaged: {row[0]}" for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]
+    found += [
+        f"a row of {row[0]} refers to a missing row of {row[2]}" for row in db.execute("PRAGMA foreign_key_check")
+    ]
+    if unindexed := db.execute(_UNINDEXED).fetchone()[0]:
+        found.append(f"the search's index does not agree with the turns in {unindexed} places")
+    return found

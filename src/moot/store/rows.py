@@ -1,0 +1,154 @@
+"""Rows of a record as values and back: what every database keeps alike.
+
+This file must never know a database.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import astuple, dataclass, fields, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from moot.store import Call, Conflict, Listing, NotFound, Share, Stored
+from moot.transcript import Transcript, as_json, canonical, digests, heading_from_json, link, sound, turn_from_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from moot.transcript import Heading, Turn
+
+Row = tuple[int, str, str, str]
+"""A turn's seq, JSON, digest and time."""
+
+Head = tuple[str, str, str, str | None, str | None, int, str, int | None]
+"""A conversation's id, heading, time, why it is closed, source, fork point, foreigners and length; None inherits."""
+
+CALL = tuple(field.name for field in fields(Call))
+QUOTED = ("partial", "cut")
+"""A model's words, kept as JSON strings: no text is too odd for those."""
+
+
+def now() -> str:
+    """Return this moment as it is written on record."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def turn_row(turn: Turn, digest: str) -> tuple[str, str, str]:
+    """Return what is kept of a turn besides its place: JSON, digest and time."""
+    return canonical(as_json(turn)), digest, now()
+
+
+def head_row(identity: str, heading: Heading, foreigners: Sequence[str]) -> tuple[str, str, str, str, str]:
+    """Return what is kept of a new conversation: id, heading, digest, time and foreigners."""
+    plain = as_json(heading)
+    return identity, canonical(plain), link("", plain), now(), json.dumps(list(foreigners))
+
+
+def length(head: Head) -> int:
+    """Return how many turns a conversation has, inherited ones counted."""
+    return head[5] if head[7] is None else head[7]
+
+
+def listing(head: Head) -> Listing:
+    """Return one line of the list of conversations."""
+    identity, heading, at, closed, forked_from, forked_at, foreigners, _ = head
+    read = heading_from_json(json.loads(heading))
+    return Listing(identity, read, length(head), at, closed, forked_from, forked_at, tuple(json.loads(foreigners)))
+
+
+def the_one(prefix: str, rows: Sequence[tuple[Any, ...]]) -> str:
+    """Return the id that a prefix is short for, of the rows that it found; else `NotFound`."""
+    if not rows or not prefix:
+        raise NotFound(f"there is no conversation {prefix!r}; see: moot list")
+    if len(rows) > 1:
+        raise NotFound(f"{prefix!r} is short for several conversations: {', '.join(row[0] for row in rows)}")
+    return str(rows[0][0])
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A conversation's own share of a fork's turns."""
+
+    id: str
+    heading: str
+    digest: str
+    since: int
+    rows: Sequence[Row]
+
+
+def stored(head: Head, levels: Sequence[Level]) -> Stored:
+    """Return a whole conversation from its own share and those of its sources, the first of them last."""
+    line = listing(head)
+    rows: list[Row] = []
+    broken: list[str] = []
+    for level in reversed(levels):
+        rows += level.rows
+        broken += _disagreements(level, rows)
+    transcript = Transcript(line.heading, tuple(turn_from_json(json.loads(turn)) for _, turn, _, _ in rows))
+    return Stored(line, transcript, tuple(at for *_, at in rows), digests(transcript)[-1], tuple(broken))
+
+
+def _disagreements(level: Level, rows: Sequence[Row]) -> list[str]:
+    """Derive again each digest of one conversation's own turns, and say where the record does not agree."""
+    chain = link("", json.loads(level.heading))
+    wrong = [] if level.digest == chain else [f"the heading of {level.id} does not agree with its digest"]
+    for place, (seq, turn, digest, _) in enumerate(rows):
+        if seq != place:
+            return [*wrong, f"turn {place + 1} of {level.id} is missing"]
+        chain = link(chain, json.loads(turn))
+        if seq >= level.since and digest != chain:
+            return [*wrong, f"turn {seq + 1} of {level.id} does not agree with its digest"]
+    return wrong
+
+
+def call_values(call: Call) -> dict[str, Any]:
+    """Return a call's columns: a model's words as JSON strings, all else as text that every database can hold."""
+    values = {name: sound(value) if isinstance(value, str) else value for name, value in _columns(call)}
+    return values | {name: json.dumps(getattr(call, name)) for name in QUOTED}
+
+
+def _columns(call: Call) -> Iterator[tuple[str, Any]]:
+    return zip(CALL, astuple(call), strict=True)
+
+
+def call(row: Sequence[Any]) -> Call:
+    """Read a call back."""
+    read = Call(*row)
+    plain: dict[str, Any] = {name: json.loads(getattr(read, name) or '""') for name in QUOTED}
+    return replace(read, **plain)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What is to be written of a share where part of it is on record: turns and calls to add, calls that have ended."""
+
+    turns: tuple[Row, ...]
+    calls: tuple[Call, ...]
+    ended: tuple[tuple[int, Call], ...]
+    closed: str | None
+    is_changed: bool
+
+
+def missing(share: Share, mine: Share) -> Missing:
+    """Return what is missing of a share; `Conflict` where what is on record (`mine`) is no beginning of it."""
+    if (share.heading, share.digest, share.forked_from, share.forked_at) != (
+        mine.heading,
+        mine.digest,
+        mine.forked_from,
+        mine.forked_at,
+    ):
+        raise Conflict(f"another conversation is called {share.id} there; nothing was copied over it")
+    if [row[:3] for row in mine.turns] != [row[:3] for row in share.turns[: len(mine.turns)]]:
+        raise Conflict(f"conversation {share.id} went on otherwise there; nothing was copied over it")
+    if list(map(_asked, mine.calls)) != list(map(_asked, share.calls[: len(mine.calls)])):
+        raise Conflict(f"conversation {share.id} has other requests there; nothing was copied over it")
+    pairs = enumerate(zip(mine.calls, share.calls, strict=False))
+    ended = tuple((at, new) for at, (old, new) in pairs if old.outcome == "open" != new.outcome)
+    turns, calls = share.turns[len(mine.turns) :], share.calls[len(mine.calls) :]
+    is_changed = bool(turns or calls or ended or share.closed != mine.closed)
+    return Missing(turns, calls, ended, share.closed, is_changed)
+
+
+def _asked(call: Call) -> tuple[int, str, str, str]:
+    return call.seq, call.speaker, call.request, call.begun
