@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -44,6 +45,7 @@ T = TypeVar("T")
 
 
 BUSY_SECONDS = 30
+BUSY_PAUSE = 0.02
 
 APPLICATION = int.from_bytes(b"moot")
 """What a moot database says that it is, as SQLite's `application_id`."""
@@ -249,7 +251,7 @@ def _open(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         how = "mode=ro&immutable=1"  # else SQLite would want to make its files beside it, even to read
     with contextlib.ExitStack() as unless_opened:
         writable = unless_opened.enter_context(contextlib.closing(_connect(path, how)))
-        _migrate(writable, path)
+        _patiently(lambda: _migrate(writable, path))
         readable = unless_opened.enter_context(contextlib.closing(_connect(path, how.replace("rw", "ro"))))
         readable.execute("PRAGMA query_only = ON")
         unless_opened.pop_all()
@@ -261,14 +263,23 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
 
+def _patiently(work: Callable[[], None]) -> None:
+    """Do it again while the file is busy: SQLite itself does not wait for one who tidies up, or changes its mode."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return work()
+        except sqlite3.OperationalError as error:
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > until:
+                raise
+        time.sleep(BUSY_PAUSE)
+
+
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
     """Bring the file to this version's schema; `StoreError` where it is somebody else's, or a newer moot's."""
     folder = files("moot.store") / "migrations" / "sqlite"
     scripts = sorted(one.name for one in folder.iterdir() if one.name.endswith(".sql"))
-    db.execute("BEGIN")  # one moment of the file: another process may be making it right now
-    have, whose = _pragma(db, "user_version"), _pragma(db, "application_id")
-    is_empty = not have and db.execute("SELECT 1 FROM sqlite_master").fetchone() is None
-    db.execute("ROLLBACK")
+    have, whose, is_empty = _at_once(db, lambda: _state(db))  # another process may be making it right now
     if whose != APPLICATION and not is_empty:
         raise StoreError(f"{path} is a database of another program's; name another with --db")
     if have > len(scripts):
@@ -292,6 +303,13 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
 
 def _indexed(turn: str) -> str:
     return " ".join(map(spelt, spoken_words(turn)))
+
+
+def _state(db: sqlite3.Connection) -> tuple[int, int, bool]:
+    """Return the number of a file's schema, whose file it says it is, and whether there is nothing in it."""
+    have = _pragma(db, "user_version")
+    is_empty = not have and db.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+    return have, _pragma(db, "application_id"), is_empty
 
 
 def _pragma(db: sqlite3.Connection, name: str) -> int:
