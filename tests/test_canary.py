@@ -51,6 +51,8 @@ model = ["lab:m", "openai:gpt-5"]
 name = "Ada"
 voice = "{model}"
 """
+TRIALS = "post,pre,a,b,won\n" + "".join(f"{at},{at % 4},{who}\n" for at in range(8) for who in ("x,y,x", "y,x,x"))
+TRIAL = ("trials.csv", "--post", "post", "--pre", "pre")
 CAST = ("--name", "Ada", "--name", "Bo", "--turns", "2")
 ADDRESSES = (
     ("openai:gpt-5?wire=responses", "anthropic:claude-sonnet-4-5"),
@@ -83,6 +85,9 @@ CASES: dict[str, tuple[tuple[str, ...], ...]] = {
     "search": (("see",), ("see", "--json")),
     "view": (("last", "--as", "Ada"), ("last", "--as", "Ada", "--json")),
     "verify": ((), ("--json",)),
+    "effect": ((*TRIAL, "--by", "a"), (*TRIAL, "--json")),
+    "ratings": (("trials.csv", "--left", "a", "--right", "b", "--winner", "won"),),
+    "agreement": (("trials.csv", "--rater", "a", "--item", "post", "--value", "pre", "--level", "nominal"),),
     "export": tuple(("last", "--format", one, *more) for one in FORMATS for more in ((), ("-o", f"talk.{one}"))),
     "judge": (("before.json", "--between", "Ada", "Bo", "--judge", "openai:gpt-5", "--no-reasons"),),
     "import": (("talk.json",), ("talk.text",), ("nowhere.txt", "--json")),
@@ -278,6 +283,7 @@ def configure(root: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     Path("words.txt").write_text("Otherwise.\n")
     Path("grid.toml").write_text(GRID)
+    Path("trials.csv").write_text(TRIALS)
     (root / "config.toml").write_text("\n".join(lines))
     monkeypatch.setenv("OPENAI_BASE_URL", fake.openai_url)
     monkeypatch.setenv("ANTHROPIC_BASE_URL", fake.anthropic_url)
