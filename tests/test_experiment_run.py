@@ -236,7 +236,8 @@ def test_a_budget_in_dollars_refuses_a_voice_without_a_price(run: Callable[..., 
 def test_ctrl_c_once_finishes_turns_under_way_and_twice_stops(
     run: Callable[..., Answer], grid: Path, lab: Fake, times: int
 ) -> None:
-    lab.otherwise = lambda _: Reply(tuple("abcdefghij"), pace=0.1)
+    # Slow enough that it is never over before the second Ctrl-C has done its work.
+    lab.otherwise = lambda _: Reply(tuple("abcdefghij"), pace=0.1 if times == 1 else 0.6)
     argv = [sys.executable, "-c", "from moot.cli import main; main()", "experiment", "run", "grid.toml"]
     process = subprocess.Popen([*argv, "--concurrency", "2"], stderr=subprocess.PIPE, text=True, env=dict(os.environ))
     deadline = time.monotonic() + 20
