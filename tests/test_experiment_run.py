@@ -238,7 +238,9 @@ def test_ctrl_c_once_finishes_turns_under_way_and_twice_stops(
 ) -> None:
     # Slow enough that it is never over before the second Ctrl-C has done its work.
     lab.otherwise = lambda _: Reply(tuple("abcdefghij"), pace=0.1 if times == 1 else 0.6)
-    argv = [sys.executable, "-c", "from moot.cli import main; main()", "experiment", "run", "grid.toml"]
+    # Tests that run in the background have Ctrl-C ignored, and hand that down.
+    begin = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from moot.cli import main; main()"
+    argv = [sys.executable, "-c", begin, "experiment", "run", "grid.toml"]
     process = subprocess.Popen([*argv, "--concurrency", "2"], stderr=subprocess.PIPE, text=True, env=dict(os.environ))
     deadline = time.monotonic() + 20
     while len(lab.requests) < 2 and time.monotonic() < deadline:
