@@ -8,13 +8,14 @@ import pytest
 
 from fakes.commands import Answer, commands
 from moot.measures.agreement import agreement, ratings
-from moot.measures.engines import Estimate, library
+from moot.measures.engines import library
 from moot.transcript import Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from moot.measures import Score
     from moot.measures.agreement import Level
 
 pd, evalica = library("pandas"), library("evalica")
@@ -36,7 +37,7 @@ def table(observers: tuple[str, ...]) -> dict[str, list[Any]]:
     return {name: [row[at] for row in rows] for at, name in enumerate(COLUMNS)}
 
 
-def told(columns: dict[str, Any], level: Level, order: tuple[str, ...] = ()) -> dict[str, Estimate]:
+def told(columns: dict[str, Any], level: Level, order: tuple[str, ...] = ()) -> dict[str, Score]:
     found = agreement(ratings(pl.DataFrame(columns), COLUMNS, level, ((), order)), level)
     return {one.name: one for one in found}
 

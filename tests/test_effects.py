@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 
 from fakes.commands import Answer, commands
+from moot.measures import Score
 from moot.measures.effects import estimate, modelled
-from moot.measures.engines import Certainty, Estimate, holm, interval, library
+from moot.measures.engines import Certainty, holm, interval, library
 from moot.measures.leverage import freedom
 from moot.measures.linear import Ways, fit, stacked, wild_p
 from moot.measures.sample import Asked, gather
@@ -30,7 +31,7 @@ SIMULATIONS = 1_500
 PLAIN = Asked("post", "pre", "arm", "c")
 
 
-def told(columns: dict[str, Any], asked: Asked, estimator: Estimator) -> tuple[Estimate, ...]:
+def told(columns: dict[str, Any], asked: Asked, estimator: Estimator) -> tuple[Score, ...]:
     return estimate(gather(pl.DataFrame(columns), asked).sample, asked, estimator)
 
 
@@ -94,12 +95,12 @@ def test_an_unknown_middle_of_the_scale_moves_no_effect(estimator: Estimator) ->
 
 
 def test_p_is_adjusted_as_holm_does() -> None:
-    found = [Estimate(str(p), 1.0, 1.0, None, None, 9, None, "", "", p=p) for p in (0.01, 0.04, 0.03)]
+    found = [Score(str(p), 1.0, 1.0, None, None, 9, None, "", "", p=p) for p in (0.01, 0.04, 0.03)]
     assert [one.more["p_holm"] for one in holm(found)] == pytest.approx([0.03, 0.06, 0.06])
     assert holm(found[:1])[0].more == {"comparisons": 1, "p_holm": 0.01}
-    assert [
-        one.more["comparisons"] for one in holm([*found, Estimate("", None, None, None, None, 0, None, "", "")])
-    ] == [3] * 4
+    assert [one.more["comparisons"] for one in holm([*found, Score("", None, None, None, None, 0, None, "", "")])] == [
+        3
+    ] * 4
 
 
 # Against the libraries

@@ -294,7 +294,7 @@ def test_two_conversations_are_compared_and_one_is_graded(
     words = ("judge", str(tmp_path / "essay.md"), "--rubric", str(tmp_path / "rubric.md"), "--scale", "7")
     told = moot(*words, *judges(tmp_path, six="6", odd="x"), "--json").json
     assert [one["grade"] for one in told["grades"]] == ["6", None]
-    assert (told["mean"]["value"], told["mean"]["n"], told["mean"]["interval"]) == (6.0, 1, None)
+    assert (told["mean"]["estimate"], told["mean"]["n"], told["mean"]["low"]) == (6.0, 1, None)
     assert "mean 6.00 grade points, n 1 (no interval" in moot(*words, *judges(tmp_path, six="6")).out
     assert "no grade was given" in moot(*words, *judges(tmp_path, odd="x")).out
 

@@ -56,7 +56,7 @@ def test_the_persuader_argues_against_what_the_target_said_and_the_target_is_tol
     )
     found = shift(whole)
     assert (found.side, found.before.mean, found.after.mean) == ("against", 6.0, 4.0)
-    assert found.score().value == 2.0
+    assert found.score().estimate == 2.0
     assert found.score().low is None
     assert "one trial has one target" in found.score().why
     assert not any("shall" in message.text for message in view(whole, "Alex"))
@@ -178,7 +178,7 @@ def test_half_a_probe_says_nothing_and_a_stance_that_is_not_known_is_not_zero() 
     whole = play(heading(side="for"), f"Alex votes 6: {ASKED}\nAlex votes -: {ASKED}\n")
     found = shift(whole)
     assert (found.before.mean, found.before.answered, found.before.asked) == (None, 1, 2)
-    assert (found.signed(), found.score().value, found.score().n) == (None, None, 0)
+    assert (found.signed(), found.score().estimate, found.score().n) == (None, None, 0)
 
 
 def test_probabilities_count_in_place_of_the_answer() -> None:
@@ -192,7 +192,7 @@ def test_repeats_of_one_target_get_a_mean_and_no_interval() -> None:
     lines = "chair to Sam: You are…\nchair to Alex: You are…\nSam: A.\nAlex: B.\n"
     found = [shift(play(heading(side="for"), asking(4, 4) + lines + asking(after, 8 - after))) for after in (4, 5, 6)]
     score = shifts(found)
-    assert (score.value, score.n, score.low) == (1.0, 3, None)
+    assert (score.estimate, score.n, score.low) == (1.0, 3, None)
     assert "no interval" in score.why
 
 
@@ -268,9 +268,9 @@ def test_the_command_tells_stances_and_shift_and_run_again_it_asks_nobody(
     told: Answer = moot(*words, "--turns", "2", "--repeats", "2", "--json")
     first, second = told.json["trials"]
     assert (first["side"], first["before"]["mean"], first["after"]["mean"]) == ("against", 6.0, 3.0)
-    assert first["signed_shift"]["value"] == 3.0
+    assert first["signed_shift"]["estimate"] == 3.0
     assert first["id"] != second["id"]
-    assert told.json["mean_signed_shift"]["value"] == 3.0
+    assert told.json["mean_signed_shift"]["estimate"] == 3.0
     again = moot(*words, "--turns", "2", "--repeats", "2")
     assert first["id"][:8] in again.out
     assert "side against: before 6.00 (probe sd 0.00), after 3.00" in again.out

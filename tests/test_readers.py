@@ -117,7 +117,7 @@ def test_the_quantiles_are_those_of_the_tables(freedom: int, exact: float) -> No
 
 def test_of_fewer_than_five_there_is_no_interval_and_of_five_students() -> None:
     few = mean_of("x", [1.0, 2.0, 3.0, 4.0], "points", "readers")
-    assert (few.value, few.low, few.why) == (2.5, None, "no interval: 4 readers, and fewer than 5 allow none")
+    assert (few.estimate, few.low, few.why) == (2.5, None, "no interval: 4 readers, and fewer than 5 allow none")
     five = mean_of("x", [1.0, 2.0, 3.0, 4.0, 5.0], "points", "readers")
     assert five.n == FEWEST
     assert five.low is not None
@@ -125,7 +125,7 @@ def test_of_fewer_than_five_there_is_no_interval_and_of_five_students() -> None:
     # By hand: sd 1.5811, standard error 0.7071, t 2.7764.
     assert (round(five.low, 3), round(five.high, 3)) == (1.037, 4.963)
     none = mean_of("x", [], "points", "readers")
-    assert (none.value, none.n) == (None, 0)
+    assert (none.estimate, none.n) == (None, 0)
 
 
 def reader(path: Path, stances: list[int]) -> str:
@@ -166,11 +166,11 @@ def test_known_stances_come_out_as_the_curve_that_they_are(
     told = moot("audience", letters, "--claim", CLAIM, *voices, "--json")
     points = told.json["curve"]
     assert [point["name"] for point in points] == ["before", "1: Ada", "2: Bo", "after all"]
-    assert [point["value"] for point in points] == [3.2, 3.6, 3.6, 4.6]
+    assert [point["estimate"] for point in points] == [3.2, 3.6, 3.6, 4.6]
     assert [point["n"] for point in points] == [5] * 4
     # Moves of 3, 2, 0, 1, 1: mean 1.4, sd 1.140175, standard error 0.509902, t(4) 2.776445.
-    assert moved(told)["value"] == pytest.approx(1.4)
-    assert moved(told)["interval"] == pytest.approx([1.4 - 1.415713, 1.4 + 1.415713], abs=1e-5)
+    assert moved(told)["estimate"] == pytest.approx(1.4)
+    assert [moved(told)["low"], moved(told)["high"]] == pytest.approx([1.4 - 1.415713, 1.4 + 1.415713], abs=1e-5)
     shown = moot("audience", letters, "--claim", CLAIM, *voices).out
     assert "5 of 5 readers count." in shown
     assert "moved towards the claim by +1.40 points on 1-7, n 5; 95 % interval -0.02 to +2.82" in shown
@@ -189,7 +189,7 @@ def test_a_reader_that_cannot_be_read_is_told_and_left_out_and_few_get_no_interv
     assert (counted["counted"], counted["check"]["verdict"]) == (True, "sensitive")
     assert not left_out["counted"]
     assert left_out["left_out"].startswith("insensitive: with the scale turned round its stance moves by 4.0 of 6")
-    assert [(point["name"], point["value"], point["n"]) for point in told.json["curve"]] == [
+    assert [(point["name"], point["estimate"], point["n"]) for point in told.json["curve"]] == [
         ("before", 2.0, 1),
         ("after all", 5.0, 1),
     ]
@@ -229,7 +229,7 @@ def test_a_person_away_is_waited_for_and_their_answers_carry_it_on(
         assert moot("say", identity, answer, "--as", "Reader 1").code == 0
         moot(*words)
     told = moot(*words, "--json")
-    assert [point["value"] for point in told.json["curve"]] == [3.0, 6.0]
+    assert [point["estimate"] for point in told.json["curve"]] == [3.0, 6.0]
 
 
 @pytest.mark.usefixtures("stocked")

@@ -9,14 +9,15 @@ import click
 from moot.cli import record
 from moot.cli.table import figure, missing_option, print_flow, print_rows, read_table
 from moot.cli.terminal import console, print_json, safe
+from moot.measures import Score
 from moot.measures.agreement import LEVELS, agreement, ratings
 from moot.measures.engines import versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from moot.measures import Score
     from moot.measures.agreement import Level, Ratings
-    from moot.measures.engines import Estimate
 
 FIRM, TENTATIVE = 0.8, 0.667
 """Krippendorff's rule of thumb for alpha."""
@@ -50,7 +51,7 @@ def command(
     _print(level, rated, found)
 
 
-def _document(table: str, level: str, rated: Ratings, found: Sequence[Estimate]) -> dict[str, Any]:
+def _document(table: str, level: str, rated: Ratings, found: Sequence[Score]) -> dict[str, Any]:
     told: dict[str, Any] = {"command": "agreement", "table": table, "level_of_measurement": level}
     told |= {"estimates": [one.as_json() for one in found]}
     told |= {"raters": len(rated.raters), "items": rated.items, "values": len(rated.values)}
@@ -59,11 +60,11 @@ def _document(table: str, level: str, rated: Ratings, found: Sequence[Estimate])
     return told | {"versions": versions("numpy", "polars")}
 
 
-def _multiplicity(found: Sequence[Estimate]) -> str:
+def _multiplicity(found: Sequence[Score]) -> str:
     return f"{len(found)} figures, intervals not adjusted for how many there are"
 
 
-def _print(level: str, rated: Ratings, found: Sequence[Estimate]) -> None:
+def _print(level: str, rated: Ratings, found: Sequence[Score]) -> None:
     def write(line: str) -> None:
         console().print(safe(line), soft_wrap=True)
 
@@ -83,6 +84,6 @@ def _print(level: str, rated: Ratings, found: Sequence[Estimate]) -> None:
         write(f"Note: {note}.")
 
 
-def _row(one: Estimate) -> tuple[str, ...]:
+def _row(one: Score) -> tuple[str, ...]:
     ends = "none" if one.low is None else f"{figure(one.low)} to {figure(one.high)}"
     return (one.name, figure(one.estimate), ends, figure(one.se, 3), str(one.n), str(one.clusters))

@@ -151,7 +151,7 @@ def _tell(claim: str, source: Source, outcome: Outcome) -> None:
     click.echo(safe(f"Stance, {moved.unit} (1 disagrees), mean over readers that count:"))
     for score in points:
         click.echo(safe(_line(score, found[0].scale)))
-    click.echo(f"moved towards the claim by {moved.value or 0:+.2f} {moved.unit}, n {moved.n}; {_interval(moved)}")
+    click.echo(f"moved towards the claim by {moved.estimate or 0:+.2f} {moved.unit}, n {moved.n}; {_interval(moved)}")
     if moved.n and any(one.check is None for one in found):
         console(err=True).print("[readers were not checked]", style="yellow")
 
@@ -169,8 +169,8 @@ def _interval(score: Score) -> str:
 
 def _line(score: Score, scale: int) -> str:
     label = score.name if len(score.name) <= LABEL else f"{score.name[: LABEL - 1]}…"
-    if score.value is None:
+    if score.estimate is None:
         return f"{label:<{LABEL}}     ?  |{' ' * PLOT}|  n 0"
-    at = round((score.value - 1) / (scale - 1) * (PLOT - 1))
+    at = round((score.estimate - 1) / (scale - 1) * (PLOT - 1))
     spread = "" if score.low is None else f"  [{score.low:.2f}, {score.high or 0:.2f}]"
-    return f"{label:<{LABEL}} {score.value:5.2f}  |{'·' * at}●{'·' * (PLOT - 1 - at)}|  n {score.n}{spread}"
+    return f"{label:<{LABEL}} {score.estimate:5.2f}  |{'·' * at}●{'·' * (PLOT - 1 - at)}|  n {score.n}{spread}"

@@ -9,6 +9,7 @@ import click
 from moot.cli import record
 from moot.cli.table import figure, missing_option, print_rows, read_table
 from moot.cli.terminal import console, print_json, safe
+from moot.measures import Score
 from moot.measures.effects import ESTIMATORS, allowed, estimate, families, terciles, usual
 from moot.measures.engines import versions
 from moot.measures.room import room
@@ -18,8 +19,8 @@ from moot.transcript import Invalid
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from moot.measures import Score
     from moot.measures.effects import Estimator
-    from moot.measures.engines import Estimate
     from moot.measures.sample import Gathered
 
 
@@ -85,8 +86,8 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     _print(document, found)
 
 
-def _all(gathered: Gathered, asked: Asked, chosen: Sequence[Estimator]) -> tuple[list[Estimate], list[str]]:
-    found: list[Estimate] = []
+def _all(gathered: Gathered, asked: Asked, chosen: Sequence[Estimator]) -> tuple[list[Score], list[str]]:
+    found: list[Score] = []
     notes: list[str] = []
     for one in chosen:
         try:
@@ -101,7 +102,7 @@ def _all(gathered: Gathered, asked: Asked, chosen: Sequence[Estimator]) -> tuple
 
 
 def _document(
-    table: str, gathered: Gathered, asked: Asked, found: Sequence[Estimate], notes: Sequence[str]
+    table: str, gathered: Gathered, asked: Asked, found: Sequence[Score], notes: Sequence[str]
 ) -> dict[str, Any]:
     headline = found[0].more.get("estimator", "")
     told: dict[str, Any] = {"command": "effect", "table": table, "outcome": asked.post, "measures": "stated stance"}
@@ -118,7 +119,7 @@ def _document(
     return told | {"versions": versions("numpy", "scipy", "statsmodels", "polars")}
 
 
-def _print(document: dict[str, Any], found: Sequence[Estimate]) -> None:
+def _print(document: dict[str, Any], found: Sequence[Score]) -> None:
     def write(line: str) -> None:
         console().print(safe(line), soft_wrap=True)
 
@@ -142,12 +143,12 @@ def _print(document: dict[str, Any], found: Sequence[Estimate]) -> None:
         write(f"Note: {note}.")
 
 
-def _name(one: Estimate) -> str:
+def _name(one: Score) -> str:
     level = one.more.get("level_of_by")
     return f"{one.name}, {one.more['by']} {level}" if level is not None else one.name
 
 
-def _row(one: Estimate) -> tuple[str, ...]:
+def _row(one: Score) -> tuple[str, ...]:
     ends = "none" if one.low is None else f"{figure(one.low)} to {figure(one.high)}"
     groups = "" if one.clusters is None else str(one.clusters)
     adjusted = one.more.get("p_holm")
@@ -163,7 +164,7 @@ def _row(one: Estimate) -> tuple[str, ...]:
     )
 
 
-def _under(one: Estimate) -> str:
+def _under(one: Score) -> str:
     line = f"{one.more.get('estimator') or one.name}: {one.method}"
     test = one.more.get("parallel_thresholds")
     if test:

@@ -184,11 +184,11 @@ def _tell_grades(case: Case, ids: Sequence[str], votes: Sequence[Vote | None], f
     for one in told:
         flag = f"  (of the same family: {', '.join(one['same_family'])})" if one["same_family"] else ""
         click.echo(safe(f"{one['id'][:8]}  {one['judge']}  {one['voice']}: {one['grade'] or 'no grade'}{flag}"))
-    if mean.value is None:
+    if mean.estimate is None:
         click.echo("no grade was given")
         return
     sure = mean.why if mean.low is None else f"95 % interval {mean.low:.2f} to {mean.high:.2f}"
-    click.echo(f"mean {mean.value:.2f} {mean.unit}, n {mean.n} ({sure})")
+    click.echo(f"mean {mean.estimate:.2f} {mean.unit}, n {mean.n} ({sure})")
 
 
 def _tell_pairs(case: Case, ids: Sequence[str], votes: Sequence[Vote | None], families: Sequence[str]) -> None:

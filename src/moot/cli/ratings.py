@@ -9,12 +9,13 @@ import click
 from moot.cli import record
 from moot.cli.table import figure, missing_option, print_flow, print_rows, read_table
 from moot.cli.terminal import console, print_json, safe
+from moot.measures import Score
 from moot.measures.engines import versions
 from moot.measures.ratings import METHODS, RIDGE, rated
 from moot.measures.verdicts import Asked, games
 
 if TYPE_CHECKING:
-    from moot.measures.engines import Estimate
+    from moot.measures import Score
     from moot.measures.ratings import Method, Rated
     from moot.measures.verdicts import Games
 
@@ -109,7 +110,7 @@ def _print(method: str, played: Games, found: Rated) -> None:
         write(f"Note: {note}.")
 
 
-def _row(one: Estimate) -> tuple[str, ...]:
+def _row(one: Score) -> tuple[str, ...]:
     more = one.more
     ranks = "none" if more["rank_low"] is None else f"{more['rank_low']} to {more['rank_high']}"
     ends = "none" if one.low is None else f"{figure(one.low)} to {figure(one.high)}"

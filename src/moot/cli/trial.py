@@ -114,8 +114,8 @@ def _tell(outcome: Outcome) -> None:
         click.echo(safe(_line(identity, one)))
         if one.warning:
             click.echo(f"    insensitive: {one.warning}")
-    if len(found) > 1 and mean.value is not None:
-        click.echo(f"mean signed shift {mean.value:+.2f} {mean.unit}, n {mean.n} repeats; {mean.why}")
+    if len(found) > 1 and mean.estimate is not None:
+        click.echo(f"mean signed shift {mean.estimate:+.2f} {mean.unit}, n {mean.n} repeats; {mean.why}")
     click.echo(f"{found[0][1].score().why}. A shift is an effect only against the control arm (--arm control).")
 
 

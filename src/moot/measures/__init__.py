@@ -7,12 +7,12 @@ few it is of: where there are too few independent units for an interval, it says
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist, fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from moot.transcript import Heading
 
@@ -33,26 +33,39 @@ _LEAST_FREEDOM = FEWEST - 1
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One figure: its value, in a unit, over `n` independent units.
+    """One figure: its value in a unit, over `n` rows, of which `clusters` groups are independent.
 
-    `low` and `high` are the ends of its 95 % interval; where it has none, `why` says so. `sd` is the spread over the
-    units, where there are two or more.
+    `clusters` is None where the rows themselves are independent. `low` and `high` are the ends of its 95 % interval;
+    where it has none, `why` says so. `p` is two-sided, against nothing. `cites` are the turns that it rests on, each by
+    its conversation and number. `more` holds what else is known of it.
     """
 
     name: str
-    value: float | None
-    unit: str
+    estimate: float | None
+    se: float | None
+    low: float | None
+    high: float | None
     n: int
-    sd: float | None = None
-    low: float | None = None
-    high: float | None = None
+    clusters: int | None
+    unit: str
+    method: str
     why: str = ""
+    p: float | None = None
+    more: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    cites: tuple[tuple[str, int], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the score as plain JSON."""
-        told = {"name": self.name, "value": self.value, "unit": self.unit, "n": self.n, "sd": self.sd}
-        interval = None if self.low is None else [self.low, self.high]
-        return told | {"interval": interval, "level": LEVEL if interval else None, "why_no_interval": self.why}
+        told = {"name": self.name, "estimate": self.estimate, "se": self.se, "low": self.low, "high": self.high}
+        told |= {"level": LEVEL, "n": self.n, "clusters": self.clusters, "unit": self.unit, "method": self.method}
+        told |= {"p": self.p, "why_no_interval": self.why} | dict(self.more)
+        return told | (
+            {"cites": [{"id": identity, "turn": turn} for identity, turn in self.cites]} if self.cites else {}
+        )
+
+    def with_more(self, more: Mapping[str, Any]) -> Score:
+        """Return the same score with more known of it."""
+        return replace(self, more={**self.more, **more})
 
 
 def mean_of(name: str, found: Sequence[float], unit: str, of: str) -> Score:
@@ -63,10 +76,13 @@ def mean_of(name: str, found: Sequence[float], unit: str, of: str) -> Score:
     n = len(found)
     value = fmean(found) if found else None
     sd = stdev(found) if n > 1 else None
-    if sd is None or value is None or n < FEWEST:
-        return Score(name, value, unit, n, sd, why=f"no interval: {n} {of}, and fewer than {FEWEST} allow none")
-    half = quantile(n - 1) * sd / n**0.5
-    return Score(name, value, unit, n, sd, value - half, value + half)
+    se = None if sd is None else sd / n**0.5
+    more, method = {"sd": sd}, f"mean over {of}, Student's t"
+    if se is None or value is None or n < FEWEST:
+        why = f"no interval: {n} {of}, and fewer than {FEWEST} allow none"
+        return Score(name, value, se, None, None, n, None, unit, method, why, more=more)
+    half = quantile(n - 1) * se
+    return Score(name, value, se, value - half, value + half, n, None, unit, method, more=more)
 
 
 def quantile(freedom: int) -> float:

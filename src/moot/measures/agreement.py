@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from moot.measures import FEWEST, LEVEL
-from moot.measures.engines import SEED, Estimate, library
+from moot.measures import FEWEST, LEVEL, Score
+from moot.measures.engines import SEED, library
 from moot.measures.tables import Stage, labels, listed, numbers
 from moot.transcript import Invalid
 
@@ -116,7 +116,7 @@ def _values(
     return text, {word: float(word) for word in text.drop_nulls().unique().to_list()}
 
 
-def agreement(found: Ratings, level: Level) -> tuple[Estimate, ...]:
+def agreement(found: Ratings, level: Level) -> tuple[Score, ...]:
     """Return alpha, raw agreement, and kappa of each two raters where they are not too many."""
     if len(found.values) == 1:
         raise Invalid(
@@ -197,7 +197,7 @@ def _ordered(patterns: Patterns, weights: Array, totals: Array) -> tuple[float, 
     return float(((scaled.T @ patterns.given) * apart).sum()), float((np.outer(totals, totals) * apart).sum())
 
 
-def _alpha(found: Ratings, level: Level) -> Estimate:
+def _alpha(found: Ratings, level: Level) -> Score:
     np = library("numpy")
     method = f"Krippendorff's alpha, {level}; percentile bootstrap of items"
     if level == "interval" and len(found.values) > MOST_ORDERED:
@@ -238,7 +238,7 @@ def _moments(found: Ratings) -> tuple[float, Array]:
 # What two raters do
 
 
-def _raw(found: Ratings) -> Estimate:
+def _raw(found: Ratings) -> Score:
     np = library("numpy")
     pairs = np.bincount(found.item, minlength=found.items)
     key = np.unique(found.item * len(found.values) + found.value, return_counts=True)
@@ -268,7 +268,7 @@ def kappas(tables: Array, weights: Array) -> Array:
         return np.where(expected > 0, 1 - observed / expected, np.nan)
 
 
-def _pair(found: Ratings, level: Level, one: int, other: int) -> list[Estimate]:
+def _pair(found: Ratings, level: Level, one: int, other: int) -> list[Score]:
     np = library("numpy")
     first, second = (np.full(found.items, -1) for _ in range(2))
     for codes, rater in ((first, one), (second, other)):
@@ -310,20 +310,20 @@ def _pair(found: Ratings, level: Level, one: int, other: int) -> list[Estimate]:
     return [kappa, raw]
 
 
-def _told(name: str, value: float, drawn: Array, counts: tuple[int, int], words: tuple[str, str]) -> Estimate:
+def _told(name: str, value: float, drawn: Array, counts: tuple[int, int], words: tuple[str, str]) -> Score:
     np = library("numpy")
     n, items = counts
     unit, method = words
     if not np.isfinite(value):
         why = "not defined: both raters gave one and the same value throughout"
-        return Estimate(name, None, None, None, None, n, items, unit, method, why)
+        return Score(name, None, None, None, None, n, items, unit, method, why)
     if items < FEWEST:
         why = f"no interval: {items} items, and fewer than {FEWEST} allow none"
-        return Estimate(name, value, None, None, None, n, items, unit, method, why)
+        return Score(name, value, None, None, None, n, items, unit, method, why)
     if not len(drawn) or float(drawn.max()) == float(drawn.min()):
         why = "no interval: every resample of the items gives the same"
-        return Estimate(name, value, None, None, None, n, items, unit, method, why)
+        return Score(name, value, None, None, None, n, items, unit, method, why)
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     known: dict[str, Any] = {"draws": len(drawn)}
-    found = Estimate(name, value, float(drawn.std(ddof=1)), float(low), float(high), n, items, unit, method)
+    found = Score(name, value, float(drawn.std(ddof=1)), float(low), float(high), n, items, unit, method)
     return found.with_more(known)

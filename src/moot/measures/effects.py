@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
-from moot.measures.engines import Estimate, finite, holm, interval, library, missing
+from moot.measures import Score
+from moot.measures.engines import finite, holm, interval, library, missing
 from moot.measures.linear import FEW, Line, fit, stacked, wild_p
 from moot.measures.messages import by_messages
 from moot.measures.ordinal import odds
@@ -57,14 +58,14 @@ def allowed(estimator: Estimator, asked: Asked) -> None:
         raise Invalid("dummies-gls is of the outcome alone: leave --pre out, or use --estimator ancova")
 
 
-def estimate(sample: Sample, asked: Asked, estimator: Estimator) -> tuple[Estimate, ...]:
+def estimate(sample: Sample, asked: Asked, estimator: Estimator) -> tuple[Score, ...]:
     """Return an estimator's figures, one of each arm at each level of `--by`; `Invalid` where none can be told."""
     allowed(estimator, asked)
     if estimator == "dummies-gls":
         return holm(by_messages(sample, asked))
     if not asked.by:
         return holm(_at(sample, asked, estimator))
-    found: list[Estimate] = []
+    found: list[Score] = []
     faults: list[str] = []
     for level, part in sample.levels_of():
         told = {"by": asked.by, "level_of_by": level}
@@ -84,7 +85,7 @@ def unit(asked: Asked) -> str:
     return f"points on {asked.scale[0]:g} to {asked.scale[1]:g}" if asked.scale else f"points of {asked.post}"
 
 
-def _at(sample: Sample, asked: Asked, estimator: Estimator) -> tuple[Estimate, ...]:
+def _at(sample: Sample, asked: Asked, estimator: Estimator) -> tuple[Score, ...]:
     _varies(sample, asked, estimator)
     match estimator:
         case "shift":
@@ -108,7 +109,7 @@ def _varies(sample: Sample, asked: Asked, estimator: Estimator) -> None:
         raise Invalid("there are no rows of the control" if 0 not in here else "there are rows of the control only")
 
 
-def _shifts(sample: Sample, asked: Asked) -> Iterator[Estimate]:
+def _shifts(sample: Sample, asked: Asked) -> Iterator[Score]:
     if sample.arm is None:
         yield _shift(sample, asked, "")
         return
@@ -117,14 +118,14 @@ def _shifts(sample: Sample, asked: Asked) -> Iterator[Estimate]:
         yield _shift(part, asked, sample.arms[code])
 
 
-def _shift(sample: Sample, asked: Asked, arm: str) -> Estimate:
+def _shift(sample: Sample, asked: Asked, arm: str) -> Score:
     np = library("numpy")
     moved = sample.post - sample.pre
     name = f"shift, {asked.arm} {arm}" if arm else "shift"
     more = {"estimator": "shift", "arm": arm or None, "side": asked.side}
     if len(moved) == 1:
         why = "no interval: 1 independent rows, and fewer than 5 allow none"
-        alone = Estimate(name, float(moved[0]), None, None, None, 1, None, unit(asked), "mean of post - pre", why)
+        alone = Score(name, float(moved[0]), None, None, None, 1, None, unit(asked), "mean of post - pre", why)
         return alone.with_more(more)
     line = fit(moved, np.ones((len(moved), 1)), sample.ways, sample.weights)
     written = "mean of side x (post - pre)" if asked.side else "mean of post - pre"
@@ -136,7 +137,7 @@ def _of_range(value: float, asked: Asked) -> dict[str, float]:
     return {"percent_of_range": 100 * value / (asked.scale[1] - asked.scale[0])} if asked.scale else {}
 
 
-def _effects(sample: Sample, asked: Asked, estimator: Estimator) -> Iterator[Estimate]:
+def _effects(sample: Sample, asked: Asked, estimator: Estimator) -> Iterator[Score]:
     np = library("numpy")
     model = modelled(sample, estimator)
     line = fit(model.outcome, model.design, sample.ways, sample.weights)
@@ -155,7 +156,7 @@ def _effects(sample: Sample, asked: Asked, estimator: Estimator) -> Iterator[Est
         yield found.with_more(more | few)
 
 
-def _lone(found: Estimate, arm: str | None) -> Estimate:
+def _lone(found: Score, arm: str | None) -> Score:
     """Return a figure without its interval where an arm rests on one row or group, whose error nothing tells."""
     if not arm:
         return found
@@ -201,7 +202,7 @@ def modelled(sample: Sample, estimator: Estimator) -> Model:
     return Model(outcome, stacked(columns), tuple(range(1, len(arms) + 1)), written)
 
 
-def _told(name: str, line: Line, at: int, asked: Asked, written: str) -> Estimate:
+def _told(name: str, line: Line, at: int, asked: Asked, written: str) -> Score:
     sure, errors = line.sure(at)
     value = float(line.values[at])
     low, high, p = interval(value, sure)
@@ -215,20 +216,18 @@ def _told(name: str, line: Line, at: int, asked: Asked, written: str) -> Estimat
         wild = wild_p(line, at)
         p = p if wild is None else wild
         method += f"; p by wild cluster bootstrap over {groups} groups of {line.least_way()}, 9,999 draws"
-    found = Estimate(
-        name, value, finite(sure.shown()), low, high, len(line.outcome), groups, unit(asked), method, why, p
-    )
+    found = Score(name, value, finite(sure.shown()), low, high, len(line.outcome), groups, unit(asked), method, why, p)
     return found.with_more(more)
 
 
-def terciles(sample: Sample, asked: Asked, estimator: Estimator) -> tuple[Estimate, ...]:
+def terciles(sample: Sample, asked: Asked, estimator: Estimator) -> tuple[Score, ...]:
     """Return the effect among those who stood low, in the middle and high before; empty where they cannot be parted."""
     np = library("numpy")
     if sample.pre is None:
         return ()
     cuts = np.unique(np.quantile(sample.pre, [1 / 3, 2 / 3]))
     thirds = np.searchsorted(cuts, sample.pre, side="left")
-    found: list[Estimate] = []
+    found: list[Score] = []
     for third in sorted(set(thirds.tolist())):
         part = sample.some(thirds == third)
         alike = part.pre is not None and float(part.pre.min()) == float(part.pre.max())
@@ -241,7 +240,7 @@ def terciles(sample: Sample, asked: Asked, estimator: Estimator) -> tuple[Estima
     return tuple(found)
 
 
-def families(found: Sequence[Estimate]) -> str:
+def families(found: Sequence[Score]) -> str:
     """Return how many comparisons there are and how they are adjusted."""
     most = max((int(one.more.get("comparisons", 0)) for one in found), default=0)
     if most > 1:

@@ -6,15 +6,15 @@ It must never be imported for its libraries' sake: without the extra `measures` 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from moot.measures import FEWEST, LEVEL
+from moot.measures import FEWEST, LEVEL, Score
 from moot.transcript import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from types import ModuleType
     from typing import TypeAlias
 
@@ -45,41 +45,9 @@ def versions(*names: str) -> dict[str, str]:
     return {name: str(library(name).__version__) for name in names}
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """One figure: `n` rows of which `clusters` groups are independent (None where the rows themselves are).
-
-    `low` and `high` are the ends of its 95 % interval; where it has none, `why` says so. `p` is two-sided, against
-    nothing. `more` holds what else is known of it.
-    """
-
-    name: str
-    estimate: float | None
-    se: float | None
-    low: float | None
-    high: float | None
-    n: int
-    clusters: int | None
-    unit: str
-    method: str
-    why: str = ""
-    p: float | None = None
-    more: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the figure as plain JSON."""
-        told = {"name": self.name, "estimate": self.estimate, "se": self.se, "low": self.low, "high": self.high}
-        told |= {"level": LEVEL, "n": self.n, "clusters": self.clusters, "unit": self.unit, "method": self.method}
-        return told | {"p": self.p, "why_no_interval": self.why} | dict(self.more)
-
-    def with_more(self, more: Mapping[str, Any]) -> Estimate:
-        """Return the same figure with more known of it."""
-        return replace(self, more={**self.more, **more})
-
-
-def missing(name: str, n: int, unit: str, method: str, why: str) -> Estimate:
+def missing(name: str, n: int, unit: str, method: str, why: str) -> Score:
     """Return a figure that cannot be given, and why."""
-    return Estimate(name, None, None, None, None, n, None, unit, method, why)
+    return Score(name, None, None, None, None, n, None, unit, method, why)
 
 
 def finite(value: float | None) -> float | None:
@@ -126,7 +94,7 @@ def interval(value: float, sure: Certainty) -> tuple[float | None, float | None,
     return value - half, value + half, p
 
 
-def holm(found: Sequence[Estimate]) -> tuple[Estimate, ...]:
+def holm(found: Sequence[Score]) -> tuple[Score, ...]:
     """Return figures of one family with p as Holm adjusts it, and of how many comparisons they are."""
     tests = [one.p for one in found if one.p is not None]
     if len(tests) < 2:  # noqa: PLR2004 - one comparison needs no adjustment

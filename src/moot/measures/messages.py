@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from moot.measures.engines import Certainty, Estimate, finite, interval, library
+from moot.measures import Score
+from moot.measures.engines import Certainty, finite, interval, library
 from moot.transcript import Invalid
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Effects:
     dropped: int
 
 
-def by_messages(sample: Sample, asked: Asked) -> tuple[Estimate, ...]:
+def by_messages(sample: Sample, asked: Asked) -> tuple[Score, ...]:
     """Return the effect of each arm over its messages, by generalised least squares."""
     np, models = library("numpy"), library("statsmodels.api")
     read = _read(sample, asked)
@@ -51,7 +52,7 @@ def by_messages(sample: Sample, asked: Asked) -> tuple[Estimate, ...]:
     design = (found.arm[:, None] == here[None, :]).astype(float)
     fitted = models.GLS(found.values, design, sigma=found.covariance).fit(cov_type="fixed scale", use_t=False)
     values, covariance = np.asarray(fitted.params), np.asarray(fitted.cov_params())
-    told: list[Estimate] = []
+    told: list[Score] = []
     for at, code in enumerate(map(int, here)):
         rows = int(np.count_nonzero(read.arm == code))
         messages = int(np.count_nonzero(found.arm == code))
@@ -59,7 +60,7 @@ def by_messages(sample: Sample, asked: Asked) -> tuple[Estimate, ...]:
         low, high, p = interval(float(values[at]), sure)
         name = f"dummies-gls, {read.arms[code]} against {asked.control}"
         unit = f"points on {asked.scale[0]:g} to {asked.scale[1]:g}" if asked.scale else f"points of {asked.post}"
-        one = Estimate(name, float(values[at]), sure.se, low, high, rows, None, unit, METHOD, sure.why_not(), p)
+        one = Score(name, float(values[at]), sure.se, low, high, rows, None, unit, METHOD, sure.why_not(), p)
         more = {"estimator": "dummies-gls", "arm": read.arms[code], "control": asked.control, "messages": messages}
         told.append(one.with_more(more | {"messages_left_out": found.dropped}))
     return tuple(told)

@@ -9,7 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from moot.measures.engines import Certainty, Estimate, finite, interval, library
+from moot.measures import Score
+from moot.measures.engines import Certainty, finite, interval, library
 from moot.transcript import Invalid
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Fit:
     scores: Array
 
 
-def odds(sample: Sample, asked: Asked, *, free: bool) -> tuple[Estimate, ...]:
+def odds(sample: Sample, asked: Asked, *, free: bool) -> tuple[Score, ...]:
     """Return each arm's log odds ratio of a higher answer; with `free` thresholds differ by the earlier answer."""
     here = [] if sample.arm is None else sorted({int(code) for code in sample.arm} - {0})
     cells = cells_of(sample, here, free=free)
@@ -67,7 +68,7 @@ def odds(sample: Sample, asked: Asked, *, free: bool) -> tuple[Estimate, ...]:
     if sample.ways.codes:
         covariance = _sandwich(cells, found, sample)
     more: dict[str, Any] = {"log_likelihood": found.likelihood} | _parallel(sample, here, found.likelihood, free=free)
-    told: list[Estimate] = []
+    told: list[Score] = []
     for at, code in enumerate(here, cells.thresholds):
         variance = float(covariance[at, at])
         se = finite(variance**0.5) if variance > 0 else None
@@ -78,7 +79,7 @@ def odds(sample: Sample, asked: Asked, *, free: bool) -> tuple[Estimate, ...]:
     return tuple(told)
 
 
-def _told(value: float, sure: Certainty, sample: Sample, asked: Asked, code: int, more: Mapping[str, Any]) -> Estimate:
+def _told(value: float, sure: Certainty, sample: Sample, asked: Asked, code: int, more: Mapping[str, Any]) -> Score:
     free = bool(more["free"])
     arm, estimator = sample.arms[code], "ppo" if free else "ordinal"
     low, high, p = interval(value, sure)
@@ -96,9 +97,7 @@ def _told(value: float, sure: Certainty, sample: Sample, asked: Asked, code: int
     n, units = len(sample), sample.ways.fewest()
     name = f"{estimator}, {arm} against {asked.control}"
     few = {"note": f"fewer than {_LEAST} rows: rough"} if n < _LEAST else {}
-    one = Estimate(
-        name, value, sure.se, low, high, n, units, "log odds ratio", f"{written}; {errors}", sure.why_not(), p
-    )
+    one = Score(name, value, sure.se, low, high, n, units, "log odds ratio", f"{written}; {errors}", sure.why_not(), p)
     return one.with_more({"estimator": estimator, "arm": arm, "control": asked.control} | known | rest | few)
 
 

@@ -5,7 +5,7 @@ It must never call one trial an effect: without a control arm and many of them, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +97,8 @@ class Shift:
     def score(self) -> Score:
         """Return the signed shift as a figure of one trial."""
         value = self.signed()
-        return Score("signed shift", value, self.unit, int(value is not None), why=ONE_TRIAL)
+        n = int(value is not None)
+        return Score("signed shift", value, None, None, None, n, None, self.unit, "after - before", why=ONE_TRIAL)
 
 
 def stance_of(name: str, probes: Sequence[Probe], turns: Sequence[Turn]) -> Stance:
@@ -131,11 +132,5 @@ def shifts(found: Sequence[Shift]) -> Score:
     signed = [value for one in found if (value := one.signed()) is not None]
     unit = found[0].unit if found else "points"
     score = mean_of("mean signed shift", signed, unit, "repeats")
-    return Score(
-        score.name,
-        score.value,
-        unit,
-        score.n,
-        score.sd,
-        why="no interval: these repeat one target and one claim, and none of them is an independent target",
-    )
+    why = "no interval: these repeat one target and one claim, and none of them is an independent target"
+    return replace(score, se=None, low=None, high=None, method="mean over repeats", why=why)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from moot.measures import FEWEST, LEVEL
-from moot.measures.engines import SEED, Estimate, finite, interval, library
+from moot.measures import FEWEST, LEVEL, Score
+from moot.measures.engines import SEED, finite, interval, library
 from moot.measures.linear import Ways, fit
 from moot.measures.strengths import Cells, strengths, with_ties
 from moot.measures.tables import listed
@@ -41,9 +41,9 @@ UNIT = "points on Elo's scale, mean 1500"
 class Rated:
     """Ratings with their intervals, best first, how surely each beats each, and what else is to be told."""
 
-    players: tuple[Estimate, ...]
-    pairs: tuple[Estimate, ...]
-    left: Estimate
+    players: tuple[Score, ...]
+    pairs: tuple[Score, ...]
+    left: Score
     notes: tuple[str, ...]
     tie: float | None = None
 
@@ -195,13 +195,13 @@ def _rated(found: Games, cells: Cells, theta: Array, drawn: Array, told: tuple[s
     order = np.argsort(-theta, kind="stable")
     ranks = _ranks(drawn)
     why = _why(cells, len(drawn))
-    players: list[Estimate] = []
+    players: list[Score] = []
     for place, at in enumerate(map(int, order), 1):
         low, high, se = _ends(MIDDLE + scale * drawn[:, at]) if len(drawn) else (None, None, None)
         n = int(np.count_nonzero((found.left == at) | (found.right == at)))
         value = MIDDLE + scale * float(theta[at])
         clusters = cells.units if cells.of == "topics" else None
-        one = Estimate(found.players[at], value, se, low, high, n, clusters, UNIT, method, why)
+        one = Score(found.players[at], value, se, low, high, n, clusters, UNIT, method, why)
         players.append(
             one.with_more(
                 {"theta": float(theta[at]), "rank": place} | _rank_ends(ranks, int(at)) | _record(found, int(at))
@@ -242,16 +242,16 @@ def _record(found: Games, at: int) -> dict[str, int]:
     return {"won": int((own > half).sum()), "tied": int((own == half).sum()), "lost": int((own < half).sum())}
 
 
-def _few(players: Sequence[Estimate]) -> list[str]:
+def _few(players: Sequence[Score]) -> list[str]:
     few = [one.name for one in players if one.n < FEW_GAMES]
     return [f"fewer than {FEW_GAMES} games, so that little can be told: {listed(few)}"] if few else []
 
 
-def _pairs(found: Games, theta: Array, drawn: Array, told: tuple[str, str]) -> list[Estimate]:
+def _pairs(found: Games, theta: Array, drawn: Array, told: tuple[str, str]) -> list[Score]:
     np, expit = library("numpy"), library("scipy.special").expit
     method, why = told
     order = [int(one) for one in np.argsort(-theta, kind="stable")]
-    pairs: list[Estimate] = []
+    pairs: list[Score] = []
     for place, i in enumerate(order):
         for j in order[place + 1 :]:
             met = int(
@@ -260,28 +260,28 @@ def _pairs(found: Games, theta: Array, drawn: Array, told: tuple[str, str]) -> l
             low, high, se = _ends(expit(drawn[:, i] - drawn[:, j])) if len(drawn) else (None, None, None)
             name = f"{found.players[i]} beats {found.players[j]}"
             value = float(expit(theta[i] - theta[j]))
-            pairs.append(Estimate(name, value, se, low, high, met, None, "probability", method, why))
+            pairs.append(Score(name, value, se, low, high, met, None, "probability", method, why))
     return pairs
 
 
-def _left(found: Games) -> Estimate:
+def _left(found: Games) -> Score:
     np = library("numpy")
     ways = Ways() if found.topic is None else Ways(("topic",), (found.topic,))
     return _mean("share won by the left", found.share, ways, np)
 
 
-def _mean(name: str, shares: Array, ways: Ways, np: Any) -> Estimate:  # noqa: ANN401 - numpy
+def _mean(name: str, shares: Array, ways: Ways, np: Any) -> Score:  # noqa: ANN401 - numpy
     unit, method = "share of games, a tie is half", "mean"
     if len(shares) < 2:  # noqa: PLR2004 - one game has no spread
         why = "no interval: 1 independent rows, and fewer than 5 allow none"
-        return Estimate(name, float(shares[0]), None, None, None, 1, None, unit, method, why)
+        return Score(name, float(shares[0]), None, None, None, 1, None, unit, method, why)
     line = fit(shares, np.ones((len(shares), 1)), ways)
     sure, errors = line.sure(0)
     value = float(line.values[0])
     low, high, _ = interval(value, sure)
     low, high = (None if low is None else max(low, 0.0)), (None if high is None else min(high, 1.0))
     errors = errors if ways.codes else f"sd/sqrt(n), t({line.freedom:.0f})"
-    return Estimate(
+    return Score(
         name,
         value,
         finite(sure.shown()),
@@ -301,7 +301,7 @@ def _by_rate(found: Games, cells: Cells) -> Rated:
     drawn = np.array([_rates(size, cells, count) for count in _resampled(cells, draws)])
     rates = _rates(size, cells, cells.count)
     ranks = _ranks(np.nan_to_num(drawn, nan=-1.0)) if draws else drawn
-    players: list[Estimate] = []
+    players: list[Score] = []
     for place, at in enumerate(map(int, np.argsort(-rates, kind="stable")), 1):
         mine, other = found.left == at, found.right == at
         shares = np.concatenate([found.share[mine], 1 - found.share[other]])
