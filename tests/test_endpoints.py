@@ -308,3 +308,21 @@ def test_the_wire_of_a_recorded_conversation_stays_what_it_was() -> None:
     ada = cast("lab:m", lab(wire="anthropic"))
     requests = [open_voices(Heading((ada,)), Pool(lab(wire=wire), keys))["Ada"].request("", HELLO) for wire in WIRES]
     assert [request["path"] for request in requests] == ["/v1/messages"] * len(WIRES)
+
+
+@pytest.mark.parametrize("command", ["debate", "trial"])
+def test_a_server_named_in_an_address_gets_the_key_that_was_named_with_it(
+    moot_: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LAB_KEY", KEY)
+    Path("bo.txt").write_text("? 6|6|3: 1 means strongly disagree\n? 2|2|5: 1 means strongly agree\nHi.\nHo.\n")
+    with Fake() as fake:
+        spec = f"openai:m?base_url={fake.openai_url}&key_env=LAB_KEY"
+        words = {
+            "trial": ("--claim", "Rivers.", "--target", "script:bo.txt", "--persuader", spec, "--turns", "1"),
+            "debate": ("Rivers.", spec, "script:bo.txt", "--swap"),
+        }
+        told = moot_(command, *words[command])
+        assert told.code == 0, told.err
+        assert {request.key for request in fake.requests} == {KEY}

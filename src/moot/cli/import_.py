@@ -12,14 +12,13 @@ import click
 from moot.cli import record
 from moot.cli.terminal import console, print_json, safe
 from moot.formats import Unreadable, read
-from moot.store import Conflict, NotFound
+from moot.store import Conflict, NotFound, identity_of
 from moot.transcript import CHAIR, digest
 
 if TYPE_CHECKING:
     from moot.formats import Imported
     from moot.store import Store
 
-ID_LENGTH = 16
 _ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -75,13 +74,13 @@ def _read(path: Path) -> tuple[Imported, ...]:
 async def _keep(store: Store, path: Path, found: Imported) -> Report:
     """Put one conversation on record under the id that its file gives it, or one that derives from its content."""
     name = digest(found.transcript)
-    for identity in (found.id, name[:ID_LENGTH]):
+    for identity in (found.id, identity_of(found.transcript)):
         there = await _digest_of(store, identity) if _ID.fullmatch(identity) else ""
         if there is None:
             await store.start(identity, found.transcript, (CHAIR, *found.transcript.heading.names))
         if there in (None, name):
             return Report(str(path), identity, there == name, name, len(found.transcript.turns), found.lost)
-    raise Conflict(f"{path}: another conversation is on record as {name[:ID_LENGTH]}; run: moot verify")
+    raise Conflict(f"{path}: another conversation is on record as {identity_of(found.transcript)}; run: moot verify")
 
 
 async def _digest_of(store: Store, identity: str) -> str | None:

@@ -80,14 +80,15 @@ async def carry(
     """Carry a conversation on, showing it unless `silent`, and return how it ended for now."""
     stored = await store.read(identity)
     heading = stored.transcript.heading
-    chosen = [name for name in heading.names if name not in stored.listing.foreigners]
     typed = [one.name for one in heading.participants if one.voice == "person" and sys.stdin.isatty()]
     drafts = {name: draft_of(identity, name) for name in typed}
     screen = _Screen(heading.names, typed, silent=silent)
     ending: Pause | Closed = Closed("")
     try:
         async with record.pool() as pool:
-            voices = open_voices(heading, pool, chosen) | {name: Person(name, draft) for name, draft in drafts.items()}
+            voices = open_voices(heading, pool, stored.chosen) | {
+                name: Person(name, draft) for name, draft in drafts.items()
+            }
             told = convene(store, identity, voices, more=more, limits=limits, find=record.forms_of(stored))
             async for event in told:
                 screen.show(event)

@@ -16,8 +16,8 @@ from moot.cli.live import carry, ready
 from moot.cli.terminal import console, program, safe
 from moot.cli.waiting import way_in
 from moot.convene import Closed, Pause, convene
-from moot.store import NotFound
-from moot.transcript import Transcript, digest
+from moot.store import NotFound, identity_of
+from moot.transcript import Transcript
 from moot.voices import VoiceError
 from moot.voices.spec import open_voices
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from moot.store import Store, Stored
     from moot.transcript import Heading, Participant
     from moot.voices import Pool
-
-ID_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +51,10 @@ class Outcome:
             raise click.exceptions.Exit(LIMIT)
 
 
-def identity_of(heading: Heading) -> str:
-    """Return the id under which a conversation with this heading is put on record."""
-    return digest(Transcript(heading))[:ID_LENGTH]
-
-
 async def carry_all(store: Store, headings: Sequence[Heading], most: int) -> Outcome:
     """Carry these conversations on to their ends, at most so many at a time, beginning those that are not on record."""
     unfinished: list[str] = []
-    identities = [identity_of(heading) for heading in headings]
+    identities = [identity_of(Transcript(heading)) for heading in headings]
     for identity, heading in zip(identities, headings, strict=True):
         try:
             closed = (await store.read(identity)).listing.closed is not None
@@ -105,7 +98,7 @@ async def _carry(store: Store, identities: Sequence[str], most: int) -> list[Pau
 
 async def _one(store: Store, identity: str, pool: Pool) -> Pause | Closed | VoiceError:
     stored = await store.read(identity)
-    voices = open_voices(stored.transcript.heading, pool)
+    voices = open_voices(stored.transcript.heading, pool, stored.chosen)
     limits = caps.limits(stored.transcript.heading)
     ending: Pause | Closed = Closed("")
     try:

@@ -14,10 +14,11 @@ from decimal import Decimal
 from itertools import permutations, product
 from typing import TYPE_CHECKING, Any, cast
 
+from moot import store
 from moot.forms import AWAY
 from moot.scenario import known, scenario_of, typed
 from moot.spending import Caps
-from moot.transcript import Heading, Invalid, Transcript, canonical, digest, freeze, link
+from moot.transcript import Heading, Invalid, Transcript, canonical, freeze, link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +38,6 @@ ORDER = "order"
 """The factor that puts the cast in an order: lists of names, or "all" for each order there is."""
 
 MOST_CELLS = 1_000_000
-ID_LENGTH = 16
 SEED_DIGITS = 7
 
 
@@ -85,7 +85,7 @@ class Cell:
 
 def identity_of(heading: Heading) -> str:
     """Return the id under which a conversation with this heading is put on record: its content decides."""
-    return digest(Transcript(heading))[:ID_LENGTH]
+    return store.identity_of(Transcript(heading))
 
 
 def said(values: Values) -> str:

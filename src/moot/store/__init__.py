@@ -8,15 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, overload
 
+from moot.transcript import Transcript, digest
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from moot.store.postgres import PostgresStore
     from moot.store.sqlite import SqliteStore
-    from moot.transcript import Heading, Transcript, Turn
+    from moot.transcript import Heading, Turn
 
 Outcome = Literal["open", "done", "paused", "failed", "left"]
+
+_ID_LENGTH = 16
 
 
 class StoreError(Exception):
@@ -29,6 +33,11 @@ class Conflict(StoreError):
 
 class NotFound(StoreError):
     """No conversation, or more than one, answers to this id."""
+
+
+def identity_of(transcript: Transcript) -> str:
+    """Return the id, 16 hexadecimal digits, of a conversation that is named by its content."""
+    return digest(transcript)[:_ID_LENGTH]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,11 @@ class Stored:
     at: tuple[str, ...]
     digest: str
     broken: tuple[str, ...] = ()
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The participants whose voice and settings somebody here has chosen: no file has brought them."""
+        return tuple(name for name in self.transcript.heading.names if name not in self.listing.foreigners)
 
 
 @dataclass(frozen=True, slots=True)
