@@ -165,7 +165,8 @@ def test_unsound_json_is_refused_in_one_line(broken: object, line: str) -> None:
     ("file", "line"),
     [
         ('{"moot": 1,', "broken JSON in line 1"),
-        ('{"moot": 1}\n{"moot": \n', "broken JSON in line 2"),
+        ('{"moot": 1}\n{"moot": \n', "line 1: a conversation has"),
+        ('{"messages": [{"role": "user", "content": "Hi."}]}\n{"moot": \n', "line 2: broken JSON"),
         ('{\n"moot": x}', "broken JSON in line 2, column 9"),
         ('{"moot": NaN}', "NaN is no JSON number"),
         ('{"moot": 1' + "0" * 5000 + "}", "cannot be read"),

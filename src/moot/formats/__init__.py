@@ -5,9 +5,12 @@ A format must never execute, fetch or follow what a file names, go by a file's n
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+import re
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from moot.formats import article, markdown, record, text
+from moot.formats import article, markdown, openai_chat, record, sharegpt, text
+from moot.formats.files import File, documents, held, is_zip, unpacked
 from moot.formats.page import (
     ACCEPTED,
     MOST_TURNS,
@@ -20,36 +23,79 @@ from moot.formats.page import (
 )
 from moot.transcript import Invalid
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
 Format = Literal["text", "md", "json"]
 """What a conversation can be written as; see `text`, `markdown` and `record`. Only "json" loses nothing."""
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 
+DOCUMENTS = (record, openai_chat, sharegpt)
+"""Layouts of which each JSON document is a conversation; the first that fits reads it."""
+
+_JSON = re.compile(rb"\{\s*[\"}]|\[\s*[{\]]")
+_SNIFFED = 4_096
+
 
 def read(file: bytes, name_hint: str = "") -> tuple[Imported, ...]:
-    """Return the conversations that a file holds, at least one.
+    """Return the conversations that a file holds, at least one; see `read_files`."""
+    return tuple(read_files((held(file, name_hint),)))
 
-    `name_hint` is only for the message: `Unreadable`, in one line, where there is none or a limit is passed (64 MiB,
-    1,000,000 turns, JSON 64 deep).
+
+def read_files(files: Sequence[File]) -> Iterator[Imported]:
+    """Yield the conversations that a file, or the files of one folder, hold, at least one, as they are read.
+
+    `Unreadable`, in one line that begins with the file's name, where there is none or a limit is passed (64 MiB and
+    JSON 64 deep for a document, 100,000 turns for a conversation).
     """
+    where = files[0].name if len(files) == 1 else ""
     try:
-        found = _read(decode(file))
+        yield from _judged(_read(tuple(files)))
     except (Unreadable, Invalid) as error:
-        raise Unreadable(f"{name_hint}: {error}" if name_hint else str(error)) from None
-    return found
+        raise Unreadable(f"{where}: {error}" if where else str(error)) from None
 
 
-def _read(page: Page) -> tuple[Imported, ...]:
-    if record.fits(page):
-        found = record.read(page)
+def _judged(found: Iterator[Imported]) -> Iterator[Imported]:
+    one: Imported | None = None
+    for one in found:
+        count = len(one.transcript.turns)
+        if count > MOST_TURNS:
+            raise Unreadable(f"{count:,} turns are more than moot reads as one conversation ({MOST_TURNS:,})")
+        yield one
+    if one is None:
+        raise Unreadable(f"there is no conversation in it; {ACCEPTED}")
+
+
+def _read(files: tuple[File, ...]) -> Iterator[Imported]:
+    if len(files) == 1 and is_zip(files[0]):
+        files = unpacked(files[0])
+    if len(files) != 1:
+        raise Unreadable(f"moot knows no data set with these {len(files):,} files; {ACCEPTED}")
+    [file] = files
+    page = _text(file)
+    if page is None:
+        yield from _of_documents(documents(file))
     elif markdown.fits(page):
-        found = (markdown.read(page),)
+        yield markdown.read(page)
     else:
-        found = (text.read(page) or article.read(page),)
-    most = max(len(one.transcript.turns) for one in found)
-    if most > MOST_TURNS:
-        raise Unreadable(f"{most:,} turns are more than moot reads at once ({MOST_TURNS:,})")
-    return found
+        yield text.read(page) or article.read(page)
+
+
+def _text(file: File) -> Page | None:
+    """Return a file's text, or None where it is JSON, which is read piece by piece."""
+    start = file.start(_SNIFFED).removeprefix(b"\xef\xbb\xbf").lstrip()
+    return None if _JSON.match(start) else decode(file.whole())
+
+
+def _of_documents(found: Iterator[tuple[str, Any]]) -> Iterator[Imported]:
+    """Yield the conversations of JSON documents: what kind they are is told by the first."""
+    first = next(found, None)
+    if first is None:
+        raise Unreadable(f"this JSON holds no conversation; {ACCEPTED}")
+    layout = next((one for one in DOCUMENTS if one.fits(first[1])), record)
+    for where, document in chain([first], found):
+        yield layout.read(document, f"{where}: " if where else "")
 
 
 def write(record_: Record, as_format: Format) -> Written:
@@ -63,4 +109,16 @@ def write(record_: Record, as_format: Format) -> Written:
             return record.write(record_)
 
 
-__all__ = ["ACCEPTED", "FORMATS", "Format", "Imported", "Record", "Unreadable", "Written", "read", "write"]
+__all__ = [
+    "ACCEPTED",
+    "FORMATS",
+    "File",
+    "Format",
+    "Imported",
+    "Record",
+    "Unreadable",
+    "Written",
+    "read",
+    "read_files",
+    "write",
+]

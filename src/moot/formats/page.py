@@ -22,11 +22,11 @@ LARGEST_FILE = 64 * 2**20
 DEEPEST = 64
 """How many lists and objects of JSON may stand inside each other."""
 
-MOST_TURNS = 1_000_000
+MOST_TURNS = 100_000
 
 ACCEPTED = (
-    "moot reads its own JSON and Markdown, talks under a header of 'NAME Model: MODEL' lines, "
-    "and texts whose turns open with 'NAME: '"
+    "moot reads its own JSON and Markdown, chat logs of other programs (docs/formats.md), talks under a header of "
+    "'NAME Model: MODEL' lines, and texts whose turns open with 'NAME: '"
 )
 
 _SHOWN = 300
@@ -45,12 +45,15 @@ class Imported:
     """What was read from a file.
 
     `lost` says in plain sentences what the file held that could not be kept, and what had to be guessed; `id` is what
-    the file calls this conversation, where it says.
+    the file calls this conversation, where it says. A branch shares the first `shared` turns of the conversation that
+    was read `back` places before it.
     """
 
     transcript: Transcript
     lost: tuple[str, ...] = ()
     id: str = ""
+    back: int = 0
+    shared: int = 0
 
 
 @dataclass(frozen=True, slots=True)

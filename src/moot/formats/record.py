@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Never, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from moot.formats.page import (
     ACCEPTED,
     DEEPEST,
     MOST_TURNS,
     Imported,
-    Page,
     Record,
     Unreadable,
     Written,
@@ -52,61 +51,13 @@ def write(record: Record) -> Written:
     return Written(sound(json.dumps(filled, ensure_ascii=False, allow_nan=False, indent=1)) + "\n")
 
 
-def fits(page: Page) -> bool:
-    """Whether a page begins as JSON does that holds objects."""
-    return _START.match(page.text) is not None
+def fits(document: object) -> bool:
+    """Whether a document is a conversation as moot writes it, or means to be."""
+    return isinstance(document, dict) and "moot" in document
 
 
-def read(page: Page) -> tuple[Imported, ...]:
-    """Return the conversations of a JSON document, a list of such, or JSON Lines; `Unreadable` where one is unsound."""
-    documents = _documents(page.text)
-    if not documents:
-        raise Unreadable(f"this JSON holds no conversation; {ACCEPTED}")
-    single = len(documents) == 1
-    return tuple(_read(one, "" if single else f"conversation {at}: ") for at, one in enumerate(documents, 1))
-
-
-def _documents(text: str) -> list[Any]:
-    try:
-        whole = _loads(text)
-    except json.JSONDecodeError as error:
-        lines = [line for line in text.split("\n") if line.strip()]
-        if len(lines) == 1 or not _is_document(lines[0]):
-            raise Unreadable(f"broken JSON in line {error.lineno}, column {error.colno}: {error.msg}") from None
-        return [_line(line, number) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    return cast("list[Any]", whole) if isinstance(whole, list) else [whole]
-
-
-def _is_document(line: str) -> bool:
-    try:
-        return isinstance(_loads(line), dict)
-    except json.JSONDecodeError:
-        return False
-
-
-def _line(line: str, number: int) -> Any:  # noqa: ANN401 - any JSON may stand there; `_read` judges it
-    try:
-        return _loads(line)
-    except json.JSONDecodeError as error:
-        raise Unreadable(f"broken JSON in line {number}, column {error.colno}: {error.msg}") from None
-
-
-def _loads(text: str) -> Any:  # noqa: ANN401 - any JSON may stand there; `_read` judges it
-    try:
-        return json.loads(text, parse_constant=_no_constant)
-    except RecursionError:
-        raise Unreadable(f"JSON nested more than {DEEPEST} deep is not read") from None
-    except json.JSONDecodeError:
-        raise
-    except ValueError as error:  # a number with more digits than Python takes
-        raise Unreadable(f"this JSON cannot be read: {error}") from None
-
-
-def _no_constant(name: str) -> Never:
-    raise Unreadable(f"{name} is no JSON number")
-
-
-def _read(document: Any, where: str) -> Imported:  # noqa: ANN401 - any JSON may be offered; this is where it is judged
+def read(document: Any, where: str) -> Imported:  # noqa: ANN401 - any JSON may be offered; this is where it is judged
+    """Return a document's conversation; `Unreadable` where it is unsound or changed since it was written."""
     if _depth(document) > DEEPEST:
         raise Unreadable(f"{where}JSON nested more than {DEEPEST} deep is not read")
     match document:

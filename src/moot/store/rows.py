@@ -45,6 +45,14 @@ def head_row(identity: str, heading: Heading, foreigners: Sequence[str]) -> tupl
     return identity, canonical(plain), link("", plain), now(), json.dumps(list(foreigners))
 
 
+def branch(identity: str, transcript: Transcript, source: str, shared: int, foreigners: Sequence[str]) -> Share:
+    """Return what is kept of a conversation that shares its first turns with a source, to be put on record at once."""
+    _, heading, digest, at, brought = head_row(identity, transcript.heading, foreigners)
+    chain = digests(transcript)
+    own = tuple((seq, *turn_row(turn, chain[seq + 1])) for seq, turn in enumerate(transcript.turns) if seq >= shared)
+    return Share(identity, heading, digest, at, source, shared, None, brought, own, ())
+
+
 def length(head: Head) -> int:
     """Return how many turns a conversation has, inherited ones counted."""
     return head[5] if head[7] is None else head[7]
