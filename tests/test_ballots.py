@@ -272,7 +272,10 @@ async def test_a_refusal_is_no_answer_and_is_not_pressed(fake: Fake, wire: str, 
 
 async def test_a_broken_stream_is_asked_again_whole(fake: Fake) -> None:
     fake.replies.extend([Reply(("yes", " and"), fault="reset", at=2), Reply(("no",))])
-    assert chosen(await asked(PARSE["chat"])) == Chosen("no", how="read from the words")
+    told = await asked(PARSE["chat"])
+    assert chosen(told) == Chosen("no", how="read from the words")
+    broken = next(at for at, delta in enumerate(told) if isinstance(delta, Failed))
+    assert told[broken - 1] == Words("yes")  # it is kept beside the record, and counted
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,7 @@ def test_what_counts_of_a_call_is_what_may_be_billed() -> None:
         (call("left", **worst), 37),
         (call("failed", error="refused", **worst), 0),
         (call("failed", partial="Half a", **worst), 37),
+        (call("failed", first_ms=0, **worst), 37),  # it had begun to think
     ):
         assert spent([one], 0, a_cent_a_token).tokens == tokens
     assert at_worst(call(input=3, **worst)).output == 7

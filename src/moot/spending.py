@@ -151,5 +151,5 @@ def at_worst(call: Call) -> Call:
 
 
 def _went_out(call: Call) -> bool:
-    """Whether a provider may bill this call: one that failed before its first word is none of those."""
-    return call.outcome != "failed" or bool(call.partial)
+    """Whether a provider may bill this call: one that failed before its first word or thought is none of those."""
+    return call.outcome != "failed" or bool(call.partial) or call.first_ms is not None

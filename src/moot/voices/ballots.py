@@ -231,6 +231,8 @@ async def answers(stream: Stream, messages: Sequence[Message], ask: Question, na
                         request = delta.request
                         yield delta
                     case Failed():
+                        if said:  # it is kept beside the record, and counted, like the words of any other attempt
+                            yield Words(said)
                         said = ""
                         yield delta
                     case Words(text):
