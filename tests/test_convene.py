@@ -333,6 +333,22 @@ async def test_ctrl_c_in_the_middle_of_a_turn_leaves_a_conversation_that_resumes
     assert isinstance((await run(store, "a1", voices))[-1], Closed)
 
 
+async def test_a_conversation_that_somebody_steps_into_while_it_is_closed_is_not_closed(store: SqliteStore) -> None:
+    voices = await begin(store, scripted(["One."], ["Two."], turns=2))
+    close = store.close
+
+    async def after_a_word(identity: str, reason: str, turns: int | None = None) -> None:
+        stored, word = await store.read(identity), Turn("chair", (Text("Wait!"),))
+        await store.append(identity, len(stored.transcript.turns), word, link(stored.digest, as_json(word)))
+        await close(identity, reason, turns)
+
+    store.close = after_a_word
+    with pytest.raises(Conflict, match="cannot be closed: somebody else has spoken after turn 2"):
+        await run(store, "a1", voices)
+    stored = await store.read("a1")
+    assert (len(stored.transcript.turns), stored.listing.closed) == (3, None)
+
+
 def _paced(one: Participant) -> Any:
     return freeze(dict(one.settings) | {"pace": 0.02})
 

@@ -270,10 +270,16 @@ class Contract(RuleBasedStateMachine):
         if calls[place].outcome == "open":
             calls[place] = ended
 
-    @rule(identity=ids, reason=st.sampled_from(("all said", "")))
-    def close(self, identity: str, reason: str) -> None:
-        self._do(self._store.close(identity, reason))
-        self._kept[identity].closed = reason
+    @rule(identity=ids, reason=st.sampled_from(("all said", "")), slip=st.sampled_from((None, 0, 0, -1, 1)))
+    def close(self, identity: str, reason: str, slip: int | None) -> None:
+        kept = self._kept[identity]
+        work = self._store.close(identity, reason, None if slip is None else len(kept.transcript.turns) + slip)
+        if slip:
+            with pytest.raises(Conflict, match="somebody else has spoken"):
+                self._do(work)
+            return
+        self._do(work)
+        kept.closed = reason
 
     @rule(identity=ids)
     def read(self, identity: str) -> None:

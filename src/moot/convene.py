@@ -129,7 +129,7 @@ async def convene(
     while True:
         match form(transcript):
             case Close(reason):
-                await desk.close(reason)
+                await desk.close(reason, len(transcript.turns))
                 yield Closed(reason)
                 return
             case Wait(name):
@@ -204,7 +204,7 @@ async def _speak(
     except Rest:
         yield Pause(f"{name} has left for now")
     except ContextFull as full:
-        await desk.close(str(full))
+        await desk.close(str(full), len(transcript.turns))
         yield Closed(str(full))
     finally:  # where it was left in the middle, what was said so far is kept, beside the record
         await desk.finish(number, draft.ended("left"))
@@ -254,9 +254,9 @@ class _Desk:
         self._add(call, 1)
         return None if number is None else (number, call)
 
-    async def close(self, reason: str) -> None:
-        """Note why the conversation is over."""
-        await self._store.close(self._identity, reason)
+    async def close(self, reason: str, turns: int) -> None:
+        """Note why the conversation is over, which has so many turns: one that somebody steps into now is not."""
+        await self._store.close(self._identity, reason, turns)
 
     def _settle(self, call: Call) -> None:
         if self._limits.ledger and self._sent:

@@ -167,8 +167,8 @@ class Store(Protocol):
         """Put on record what became of a request; one that is no longer open stays as it is."""
         ...
 
-    async def close(self, identity: str, reason: str) -> None:
-        """Note why the form closed the conversation."""
+    async def close(self, identity: str, reason: str, turns: int | None = None) -> None:
+        """Note why the form closed the conversation; `Conflict` where it has more than these `turns` by now."""
         ...
 
     async def read(self, identity: str) -> Stored:

@@ -31,6 +31,7 @@ from moot.store.rows import (
     stored,
     the_one,
     turn_row,
+    unchanged,
 )
 from moot.store.words import hit, spoken_words, words_of
 from moot.transcript import digests, sound
@@ -80,6 +81,12 @@ _APPEND = f"""
 _PUT = """
     INSERT INTO moot.turns (transcript, seq, turn, digest, at, words)
     VALUES (%s, %s, %s, %s, %s, array_to_tsvector(%s))"""
+_CLOSE = f"""
+    WITH had AS (SELECT {_LENGTH} AS length),
+    put AS (
+        UPDATE moot.transcripts SET closed = %(reason)s
+        WHERE id = %(id)s AND (SELECT length FROM had) = %(turns)s)
+    SELECT length FROM had"""  # noqa: S608 - our own words
 _SET = ", ".join(f"{name} = %({name})s" for name in CALL if name != "begun")
 _END = f"UPDATE moot.calls SET {_SET} WHERE id = %(number)s AND outcome = 'open'"  # noqa: S608 - our own fields
 _END_IF_PUT = f"{_END} AND EXISTS (SELECT FROM moot.turns WHERE (transcript, seq, digest, at) = (%(id)s, %(at_seq)s, %(digest)s, %(at)s))"  # noqa: E501 - one condition
@@ -115,7 +122,7 @@ CONSTRAINTS = (
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Statements that are sent together, and what the rows that the first of them gives mean.
+    """Statements that are sent together, and what the rows mean that one of them gives.
 
     What is expected to be refused raises no error there, so that one refusal does not undo the others' group.
     """
@@ -237,10 +244,19 @@ class PostgresStore:
         """See `Store.finish`."""
         await self._writer.do(Write([(_END, call_values(call) | {"number": number})], _nothing))
 
-    async def close(self, identity: str, reason: str) -> None:
+    async def close(self, identity: str, reason: str, turns: int | None = None) -> None:
         """See `Store.close`."""
-        sql = "UPDATE moot.transcripts SET closed = %s WHERE id = %s"
-        await self._writer.do(Write([(sql, (sound(reason), identity))], _nothing))
+        sql, row = "UPDATE moot.transcripts SET closed = %s WHERE id = %s", (sound(reason), identity)
+        if turns is None:
+            await self._writer.do(Write([(sql, row)], _nothing))
+            return
+
+        # Whoever appends holds the row until the turn is on disk: once it is ours, the turn is seen.
+        hold = ("UPDATE moot.transcripts SET touched = touched WHERE id = %s", (identity,))
+        values = {"id": identity, "reason": sound(reason), "turns": turns}
+        await self._writer.do(
+            Write([hold, (_CLOSE, values)], lambda rows: unchanged(identity, turns, _known(identity, rows[0][0])))
+        )
 
     async def read(self, identity: str) -> Stored:
         """See `Store.read`."""
@@ -387,10 +403,10 @@ def _run(db: Connection[Any], sql: str, values: Sequence[Any] | dict[str, Any] =
 
 
 def _sent(db: Connection[Any], writes: Sequence[Write]) -> list[Any]:
-    """Send all statements at once, then read what each write's first one gave."""
+    """Send all statements at once, then read what each write's gave."""
     with db.pipeline():
         sent = [[_run(db, sql, values) for sql, values in write.statements] for write in writes]
-    rows = [cursors[0].fetchall() if cursors[0].description else [] for cursors in sent]
+    rows = [[row for cursor in cursors if cursor.description for row in cursor.fetchall()] for cursors in sent]
     return [
         _refusal_or(lambda write=write, had=had: write.answer(had)) for write, had in zip(writes, rows, strict=True)
     ]

@@ -58,6 +58,14 @@ def length(head: Head) -> int:
     return head[5] if head[7] is None else head[7]
 
 
+def unchanged(identity: str, turns: int, now: int) -> None:
+    """Raise `Conflict` where a conversation that is to be closed has gone on since it was read."""
+    if now != turns:
+        raise Conflict(
+            f"conversation {identity} cannot be closed: somebody else has spoken after turn {turns}; resume it"
+        )
+
+
 def listing(head: Head) -> Listing:
     """Return one line of the list of conversations."""
     identity, heading, at, closed, forked_from, forked_at, foreigners, _ = head

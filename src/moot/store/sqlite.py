@@ -30,6 +30,7 @@ from moot.store.rows import (
     stored,
     the_one,
     turn_row,
+    unchanged,
 )
 from moot.store.words import hit, spelt, spoken_words, words_of
 from moot.transcript import digests, sound
@@ -139,11 +140,15 @@ class SqliteStore:
         """See `Store.finish`."""
         await self._do(lambda db: _end(db, number, call))
 
-    async def close(self, identity: str, reason: str) -> None:
+    async def close(self, identity: str, reason: str, turns: int | None = None) -> None:
         """See `Store.close`."""
-        await self._do(
-            lambda db: db.execute("UPDATE transcripts SET closed = ? WHERE id = ?", (sound(reason), identity))
-        )
+
+        def work(db: sqlite3.Connection) -> None:
+            if turns is not None:
+                unchanged(identity, turns, _length(db, identity))
+            db.execute("UPDATE transcripts SET closed = ? WHERE id = ?", (sound(reason), identity))
+
+        await self._do(work)
 
     async def read(self, identity: str) -> Stored:
         """See `Store.read`."""
