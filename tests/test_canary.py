@@ -74,6 +74,7 @@ CASES: dict[str, tuple[tuple[str, ...], ...]] = {
     "experiment retry": (("grid.toml",),),
     "experiment export": (("grid.toml",), ("grid.toml", "--format", "jsonl", "-o", "grid.jsonl")),
     "scenarios": ((), ("backrooms",)),
+    "serve": (("--host", "0.0.0.0"),),  # is refused; what pages show is tests/test_web.py's business
     "talk": tuple((*pair, "Talk.", *CAST) for pair in ADDRESSES),
     "resume": (("last", "--more", "1"), ("last", "--more", "1", "--json")),
     "say": (("last", "More."),),

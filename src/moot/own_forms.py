@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from moot.forms import SHELF, maker_of
-from moot.transcript import Invalid
+from moot.transcript import CHAIR, Invalid
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
     from moot.forms import Maker
+    from moot.store import Stored
 
 GROUP = "moot.forms"
 """The entry points by which a package offers forms."""
@@ -63,6 +65,11 @@ def find_foreign(name: str) -> Maker:
         f"the form {name!r} came with an imported file, and moot runs no code that you have not named yourself; "
         "start a conversation of your own with it: moot run PATH.py:FUNCTION VOICE VOICE"
     )
+
+
+def forms_of(stored: Stored) -> Callable[[str], Maker]:
+    """Return what finds the form of a conversation: one that came with a file is moot's own, or none."""
+    return find_foreign if CHAIR in stored.listing.foreigners else find
 
 
 def _in_file(path: Path, function: str, digest: str) -> Maker:

@@ -41,6 +41,7 @@ COMMANDS = {
     "edit": "Edit a turn's words, on a fork; the original stays.",
     "show": "Read a conversation.",
     "list": "List the conversations on record.",
+    "serve": "Read, watch and lead conversations in the browser.",
     "search": "Find the turns in which words were said.",
     "view": "Show the exact request that a participant was sent for a turn.",
     "effect": "Estimate what moved stances, from anyone's table.",

@@ -14,12 +14,11 @@ import click
 
 from moot.cli import record
 from moot.cli.terminal import print_json, program
-from moot.forms.course import EDITED
-from moot.transcript import Text, Turn, as_json, link
-from moot.view import is_ballot
+from moot.stepping import branch, editable, edited
 
 if TYPE_CHECKING:
     from moot.store import Store, Stored
+    from moot.transcript import Turn
     from moot.voices.person import Draft
 
 
@@ -52,15 +51,13 @@ def command(
 
     async def work(store: Store) -> None:
         stored = await store.read(await store.find(conversation))
-        turn = _turn(stored, number)
-        words = _words(stored, number, file)
-        if words == turn.text.rstrip():
-            if file is None:
-                _draft(stored, number).forget()
-            raise click.UsageError(f"turn {number} has these words already, so nothing was changed")
-        marks = tuple(mark for mark in turn.marks if mark != EDITED)
-        again = Turn(turn.speaker, (Text(words),), turn.heard_by, marks=(*marks, EDITED))
-        identity = await _fork(store, stored, number, again, title)
+        turn = editable(stored, number)
+        words = _words(stored, number, turn, file)
+        if file is None and words == turn.text.rstrip():
+            _draft(stored, number).forget()
+        heading = stored.transcript.heading
+        told = heading if title is None else replace(heading, title=title)
+        identity = await branch(store, stored, number - 1, told, edited(stored, number, words))
         if file is None:
             _draft(stored, number).forget()
         if go:
@@ -78,20 +75,13 @@ def command(
     record.run(work)
 
 
-def _turn(stored: Stored, number: int) -> Turn:
-    turn = stored.transcript.until(number).turns[-1]
-    if is_ballot(turn):
-        raise click.UsageError(f"turn {number} is an answer to a question with fixed options, which is not edited")
-    return turn
-
-
-def _words(stored: Stored, number: int, file: Path | None) -> str:
+def _words(stored: Stored, number: int, turn: Turn, file: Path | None) -> str:
     if file is None:
-        from moot.cli.say import edited  # noqa: PLC0415 - heavy, and only needed here
+        from moot.cli import say  # noqa: PLC0415 - heavy, and only needed here
 
         if not sys.stdin.isatty():
             raise click.UsageError("there is no terminal for an editor here; give --file FILE, or --file - for a pipe")
-        return edited(_draft(stored, number), _turn(stored, number).text)
+        return say.edited(_draft(stored, number), turn.text)
     try:
         words = (sys.stdin.read() if str(file) == "-" else file.read_text("utf-8-sig")).rstrip()
     except (OSError, UnicodeDecodeError) as error:
@@ -105,14 +95,3 @@ def _draft(stored: Stored, number: int) -> Draft:
     from moot.cli.waiting import draft_of  # noqa: PLC0415 - the same
 
     return draft_of(stored.listing.id, f"turn {number}")
-
-
-async def _fork(store: Store, stored: Stored, number: int, turn: Turn, title: str | None) -> str:
-    """Start the fork that shares all turns before this one, and put the edited turn on it."""
-    heading = stored.transcript.heading
-    identity = record.new_id()
-    told = heading if title is None else replace(heading, title=title)
-    await store.fork(identity, stored.listing.id, number - 1, told, stored.listing.foreigners)
-    before = await store.read(identity)
-    await store.append(identity, number - 1, turn, link(before.digest, as_json(turn)))
-    return identity

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import click
 
 from moot.store import is_postgres, open_store
-from moot.transcript import CHAIR
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -131,9 +130,9 @@ def run(work: Callable[[Store], Awaitable[T]]) -> T:
 
 def forms_of(stored: Stored) -> Callable[[str], Maker]:
     """Return what finds the form of a conversation: one that came with a file is moot's own, or none."""
-    from moot.own_forms import find, find_foreign  # noqa: PLC0415 - only who goes on with a conversation needs them
+    from moot import own_forms  # noqa: PLC0415 - only who goes on with a conversation needs them
 
-    return find_foreign if CHAIR in stored.listing.foreigners else find
+    return own_forms.forms_of(stored)
 
 
 def new_id() -> str:

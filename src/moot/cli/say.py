@@ -14,19 +14,15 @@ import click
 
 from moot.cli import record
 from moot.cli.terminal import print_json, program
+from moot.stepping import pending, put, said
 from moot.store import Conflict
-from moot.transcript import CHAIR, Ballot, Text, Turn, as_json, link
+from moot.transcript import CHAIR
 
 if TYPE_CHECKING:
     from moot.forms import Speak, Wait
     from moot.store import Store, Stored
+    from moot.transcript import Turn
     from moot.voices.person import Draft
-
-CHOSEN = "chosen by a person"
-"""How a ballot was answered where a person gave it in a participant's name."""
-
-LENT = "said by a person"
-"""The mark of words that a person said in the name of a participant who is none."""
 
 
 @click.command(short_help="Step in: add a turn to a conversation.")
@@ -61,7 +57,7 @@ def command(
         raise click.UsageError("give the words or --file, not both")
 
     async def work(store: Store) -> None:
-        from moot.cli.waiting import draft_of, pending  # noqa: PLC0415 - heavy, and only needed once words make sense
+        from moot.cli.waiting import draft_of  # noqa: PLC0415 - only needed once the words make sense
 
         identity = await store.find(conversation)
         stored = await store.read(identity)
@@ -71,11 +67,10 @@ def command(
         own = move if move and move.name == speaker else None
         draft = draft_of(identity, speaker)
         given = _read(file) if file else words
-        turn = _turn(stored, speaker, _words(given, own, draft), hearers, own)
-        await _append(store, stored, turn)
+        number = await _put(store, stored, said(stored, speaker, _words(given, own, draft), hearers))
         if given is None:
             draft.forget()
-        await _told(store, identity, len(stored.transcript.turns) + 1, go=go)
+        await _told(store, identity, number, go=go)
 
     record.run(work)
 
@@ -100,8 +95,6 @@ def _words(given: str | None, own: Speak | Wait | None, draft: Draft) -> str:
         return edited(draft)
     if given is None:
         raise click.UsageError('say what? Give the words, --file FILE, or "-" to read standard input')
-    if not given.strip():
-        raise click.UsageError("there are no words in it, so nothing was said")
     return given
 
 
@@ -125,30 +118,14 @@ def edited(draft: Draft, before: str = "") -> str:
     raise click.UsageError("nothing was saved in the editor, so nothing was said; your draft is kept")
 
 
-def _turn(stored: Stored, speaker: str, words: str, hearers: tuple[str, ...], own: Speak | Wait | None) -> Turn:
-    from moot.voices.person import option_of, shown  # noqa: PLC0415 - the same
-
-    if own and own.ask:
-        answer = option_of(words, own.ask)
-        if not answer:
-            raise click.UsageError(f"{speaker} is asked: {shown(own.ask)}\nanswer with one of these, or its number")
-        return Turn(speaker, (Ballot(own.ask.text, own.ask.options, answer, how=CHOSEN),), ())
-    lent = speaker != CHAIR and not stored.transcript.heading.participant(speaker).voice.startswith("person")
-    heard_by = hearers or (own.heard_by if own else None)
-    return Turn(speaker, (Text(words),), heard_by, marks=(LENT,) if lent else ())
-
-
-async def _append(store: Store, stored: Stored, turn: Turn) -> None:
-    """Put a turn on record after those that were read; `Conflict` where others have come in between."""
-    stored.transcript.then(turn)
-    identity, seq = stored.listing.id, len(stored.transcript.turns)
+async def _put(store: Store, stored: Stored, turn: Turn) -> int:
     try:
-        await store.append(identity, seq, turn, link(stored.digest, as_json(turn)))
-    except Conflict:
-        look = f"{program()} show {identity[:8]}"
+        return await put(store, stored, turn)
+    except Conflict as conflict:
+        look = f"{program()} show {stored.listing.id[:8]}"
         raise Conflict(
-            f"somebody else has spoken as turn {seq + 1} meanwhile, so your words are not on record; see what was said "
-            f"({look}) and say them again (what you wrote in an editor is kept, and opens again)"
+            f"{conflict}; see what was said ({look}) and say them again "
+            "(what you wrote in an editor is kept, and opens again)"
         ) from None
 
 

@@ -9,7 +9,7 @@ import click
 
 from moot.cli import STORE, record
 from moot.cli.terminal import console, print_json, safe
-from moot.cli.view import request_for
+from moot.stepping import request_for
 from moot.transcript import Invalid, link
 from moot.voices import VoiceError
 
@@ -70,7 +70,7 @@ async def _report(store: Store, stored: Stored) -> Report:
 def _request(stored: Stored, name: str, seq: int) -> str:
     """Return the digest of a turn's request, made again; nothing where this moot cannot open its voice."""
     try:
-        return link("", request_for(stored, name, seq + 1))
+        return link("", request_for(stored, name, seq + 1, record.pool()))
     except (VoiceError, Invalid):
         return ""
 

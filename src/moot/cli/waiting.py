@@ -9,8 +9,9 @@ import shlex
 from typing import TYPE_CHECKING
 
 from moot.cli import record
-from moot.forms import Speak, Wait, open_form
-from moot.transcript import Invalid, link
+from moot.forms import Wait
+from moot.stepping import pending
+from moot.transcript import link
 from moot.voices.person import Draft, shown
 
 if TYPE_CHECKING:
@@ -23,15 +24,6 @@ def draft_of(identity: str, name: str) -> Draft:
     """Return what is kept of a turn that `name` writes in a conversation: a file beside the record."""
     where = record.path()
     return Draft(where.with_name(f"{where.name}-drafts") / identity / f"{link('', name)[:DIGITS]}.txt")
-
-
-def pending(stored: Stored) -> Speak | Wait | None:
-    """Return whom the form would let speak or waits for; None where nobody, or where it cannot go on here."""
-    try:
-        move = open_form(stored.transcript.heading, record.forms_of(stored))(stored.transcript)
-    except Invalid:
-        return None
-    return move if isinstance(move, Speak | Wait) else None
 
 
 def way_in(stored: Stored) -> str:

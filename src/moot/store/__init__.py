@@ -183,6 +183,14 @@ class Store(Protocol):
         """Return all conversations, the last touched first."""
         ...
 
+    async def look(self, identity: str) -> Listing:
+        """Return one line of that list, at little cost: whoever watches a conversation looks often."""
+        ...
+
+    async def family(self, identity: str) -> Sequence[Listing]:
+        """Return a conversation with all those that share turns with it by forks, the first put on record first."""
+        ...
+
     async def find(self, prefix: str) -> str:
         """Return the id that starts with `prefix`, or of the conversation touched last for "last"; else `NotFound`."""
         ...

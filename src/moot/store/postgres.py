@@ -20,6 +20,7 @@ from moot.store.rows import (
     CALL,
     Head,
     Level,
+    Lines,
     Row,
     call,
     call_values,
@@ -55,6 +56,14 @@ _LISTING = """
     SELECT t.id, t.heading, t.at, t.closed, t.forked_from, t.forked_at, t.foreigners,
            (SELECT max(seq) + 1 FROM moot.turns WHERE transcript = t.id) AS length
     FROM moot.transcripts AS t"""
+_FAMILY = f"""
+    WITH RECURSIVE up (id, parent) AS (
+        SELECT id, forked_from FROM moot.transcripts WHERE id = %s
+        UNION SELECT t.id, t.forked_from FROM moot.transcripts AS t JOIN up ON t.id = up.parent
+    ), kin (id) AS (
+        SELECT id FROM up WHERE parent IS NULL
+        UNION SELECT t.id FROM moot.transcripts AS t JOIN kin ON t.forked_from = kin.id
+    ) {_LISTING} WHERE t.id IN (SELECT id FROM kin) ORDER BY t.at, t.id"""  # noqa: S608 - ours
 _NEW = """
     INSERT INTO moot.transcripts (id, heading, digest, at, foreigners, forked_from, forked_at)
     VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING id"""
@@ -151,6 +160,7 @@ class PostgresStore:
             self._db = self._reached()
         self._writer: Writer[Write | Work] = Writer(self._commit)
         self._readers = ThreadPoolExecutor(READERS, "moot-reader")
+        self._lines = Lines()
         self._idle: LifoQueue[Connection[Any]] = LifoQueue()
 
     async def __aenter__(self) -> Self:
@@ -268,7 +278,16 @@ class PostgresStore:
 
     async def list(self) -> Sequence[Listing]:
         """See `Store.list`."""
-        rows = await self._look(lambda db: db.execute(f"{_LISTING} ORDER BY t.touched DESC").fetchall())
+        return await self._look(lambda db: self._lines.of(db.execute(f"{_LISTING} ORDER BY t.touched DESC").fetchall()))
+
+    async def look(self, identity: str) -> Listing:
+        """See `Store.look`."""
+        sql = f"{_LISTING} WHERE t.id = %s"
+        return listing(_known(identity, await self._look(lambda db: db.execute(sql, (identity,)).fetchone())))
+
+    async def family(self, identity: str) -> Sequence[Listing]:
+        """See `Store.family`."""
+        rows = await self._look(lambda db: db.execute(_FAMILY, (identity,)).fetchall())
         return [listing(row) for row in rows]
 
     async def find(self, prefix: str) -> str:

@@ -73,6 +73,23 @@ def listing(head: Head) -> Listing:
     return Listing(identity, read, length(head), at, closed, forked_from, forked_at, tuple(json.loads(foreigners)))
 
 
+class Lines:
+    """The list of conversations: a line that is as it was when it was last listed is not read from its row again."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Head, Listing]] = {}
+
+    def of(self, heads: Sequence[Head]) -> list[Listing]:
+        """Return the lines of these rows, in their order."""
+        known = self._known
+        self._known = {head[0]: (head, _same(known.get(head[0]), head) or listing(head)) for head in heads}
+        return [line for _, line in self._known.values()]
+
+
+def _same(known: tuple[Head, Listing] | None, head: Head) -> Listing | None:
+    return known[1] if known and known[0] == head else None
+
+
 def the_one(prefix: str, rows: Sequence[tuple[Any, ...]]) -> str:
     """Return the id that a prefix is short for, of the rows that it found; else `NotFound`."""
     if not rows or not prefix:

@@ -20,6 +20,7 @@ from moot.store.rows import (
     CALL,
     Head,
     Level,
+    Lines,
     call,
     call_values,
     head_row,
@@ -55,6 +56,14 @@ _LISTING = """
     SELECT t.id, t.heading, t.at, t.closed, t.forked_from, t.forked_at, t.foreigners,
            (SELECT max(seq) + 1 FROM turns WHERE transcript = t.id) AS length
     FROM transcripts AS t"""
+_FAMILY = f"""
+    WITH RECURSIVE up (id, parent) AS (
+        SELECT id, forked_from FROM transcripts WHERE id = ?
+        UNION SELECT t.id, t.forked_from FROM transcripts AS t JOIN up ON t.id = up.parent
+    ), kin (id) AS (
+        SELECT id FROM up WHERE parent IS NULL
+        UNION SELECT t.id FROM transcripts AS t JOIN kin ON t.forked_from = kin.id
+    ) {_LISTING} WHERE t.id IN (SELECT id FROM kin) ORDER BY t.at, t.id"""  # noqa: S608 - ours
 _SEARCH = """
     SELECT turns.transcript, turns.seq, turns.turn, turns.at FROM words
     JOIN spoken ON spoken.id = words.rowid JOIN turns USING (transcript, seq)
@@ -73,6 +82,7 @@ class SqliteStore:
             self._connection, self._readable = _open(path)
         self._writer: Writer[Callable[[sqlite3.Connection], Any]] = Writer(self._commit)
         self._reader = ThreadPoolExecutor(1, "moot-reader")
+        self._lines = Lines()
 
     async def __aenter__(self) -> Self:
         return self
@@ -160,7 +170,15 @@ class SqliteStore:
 
     async def list(self) -> Sequence[Listing]:
         """See `Store.list`."""
-        rows = await self._look(lambda db: db.execute(f"{_LISTING} ORDER BY t.touched DESC").fetchall())
+        return await self._look(lambda db: self._lines.of(db.execute(f"{_LISTING} ORDER BY t.touched DESC").fetchall()))
+
+    async def look(self, identity: str) -> Listing:
+        """See `Store.look`."""
+        return listing(await self._look(lambda db: _one(db, identity)))
+
+    async def family(self, identity: str) -> Sequence[Listing]:
+        """See `Store.family`."""
+        rows = await self._look(lambda db: db.execute(_FAMILY, (identity,)).fetchall())
         return [listing(row) for row in rows]
 
     async def find(self, prefix: str) -> str:
