@@ -97,7 +97,14 @@ def test_a_record_of_the_first_schema_is_brought_up_to_date_and_its_words_are_fo
     for table in ("transcripts", "turns", "calls"):
         old.execute(f"INSERT INTO {table} SELECT * FROM new.{table}")
     old.close()
-    assert run("db", "migrate", "--db", "old.db", "--json").json == {"schema": 2}
+    before = (tmp_path / "old.db").read_bytes()
+    answer = run("db", "migrate", "--db", "old.db", "--json")
+    assert answer.json == {"schema": 2, "copy": str(tmp_path / "old-schema1.db")}
+    assert "as it was before, it is kept at" in answer.err
+    assert run("db", "migrate", "--db", "old.db", "--json").json == {"schema": 2, "copy": None}
+    assert (tmp_path / "old-schema1.db").stat().st_mode & 0o077 == 0
+    (tmp_path / "old.db").write_bytes(before)  # somebody went back, and comes again
+    assert run("list", "--db", "old.db").err.endswith("old-schema1-2.db\n")
     assert asyncio.run(told(tmp_path / "old.db")) == asyncio.run(told(tmp_path / "new.db"))
     assert len(run("search", "alive", "--db", "old.db", "--json").json) == 3
 
@@ -171,6 +178,7 @@ def test_a_backup_is_whole_and_overwrites_nothing(run: Callable[..., Answer], ur
     asyncio.run(fill(kept()))
     assert "kept.db" in run("db", "backup", "kept.db").out
     assert asyncio.run(told("kept.db")) == asyncio.run(told(kept()))
+    assert Path("kept.db").stat().st_mode & 0o077 == 0
     assert run("db", "backup", "kept.db").code == 2
     asyncio.run(fill(url))
     assert run("db", "backup", "from_postgres.db", "--db", url, "--json").json["bytes"] > 0

@@ -238,25 +238,25 @@ async def test_the_record_is_for_its_owner_only(tmp_path: Path) -> None:
 
 
 async def test_it_is_written_through_to_the_disk(store: SqliteStore) -> None:
-    db = store._connection
+    db = store.file.writable
     assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert db.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
 async def test_a_full_disk_is_said_plainly_and_loses_nothing(store: SqliteStore) -> None:
     await store.start("a1", Transcript(HEADING, (turn("one"),)))
-    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
-    store._connection.execute(f"PRAGMA max_page_count = {pages}")
+    pages = store.file.writable.execute("PRAGMA page_count").fetchone()[0]
+    store.file.writable.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreError, match="the disk is full"):
         await put(store, "a1", turn("x" * 100_000))
-    store._connection.execute("PRAGMA max_page_count = 1000000")
+    store.file.writable.execute("PRAGMA max_page_count = 1000000")
     await put(store, "a1", turn("two"))
     assert [one.text for one in (await store.read("a1")).transcript.turns] == ["one", "two"]
 
 
 async def test_a_read_only_record_can_be_read_and_says_that_it_cannot_be_written(store: SqliteStore) -> None:
     await store.start("a1", Transcript(HEADING, (turn("one"),)))
-    store._connection.execute("PRAGMA query_only = ON")
+    store.file.writable.execute("PRAGMA query_only = ON")
     with pytest.raises(StoreError, match="read-only"):
         await put(store, "a1", turn("two"))
     assert (await store.read("a1")).transcript.turns == (turn("one"),)

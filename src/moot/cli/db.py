@@ -64,10 +64,12 @@ def backup(file: Path) -> None:
     """Copy the record as it is now into a new SQLite FILE, while it may be in use."""
     if file.exists():
         raise click.UsageError(f"{file} is there already; name another")
+    from moot.store.file import settle  # noqa: PLC0415 - a database is imported when it is opened
+
     part = file.with_name(f"{file.name}.{secrets.token_hex(4)}.part")
 
     async def work(store: Store) -> None:
-        from moot.store.sqlite import SqliteStore  # noqa: PLC0415 - a database is imported when it is opened
+        from moot.store.sqlite import SqliteStore  # noqa: PLC0415 - as above
 
         if isinstance(store, SqliteStore):
             await store.back_up(part)
@@ -77,6 +79,7 @@ def backup(file: Path) -> None:
     try:
         record.run(work)
         part.rename(file)
+        settle(file.parent)
     finally:
         for left in (part, part.with_name(f"{part.name}-wal"), part.with_name(f"{part.name}-shm")):
             left.unlink(missing_ok=True)
@@ -111,11 +114,16 @@ def copy_(source: Path | str, target: Path | str) -> None:
 @record.option
 @record.as_json
 def migrate() -> None:
-    """Bring the record to this version's schema, as every command does that opens it, and say which that is."""
+    """Bring the record to this version's schema, as every command does that opens it, and say which that is.
+
+    A SQLite file is copied beside itself first; of a PostgreSQL database, make a copy of your own with `moot db backup`
+    of the version that you leave.
+    """
 
     async def work(store: Store) -> None:
-        schema = await store.schema()
-        _say({"schema": schema}, f"the record has schema {schema}, this version's own")
+        schema, copy = await store.schema(), record.copy_of(store)
+        words = f"the record has schema {schema}, this version's own"
+        _say({"schema": schema, "copy": str(copy) if copy else None}, words)
 
     record.run(work)
 

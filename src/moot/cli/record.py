@@ -120,12 +120,28 @@ def run(work: Callable[[Store], Awaitable[T]]) -> T:
             with contextlib.suppress(RuntimeError):  # not in the main thread: nobody sends signals there
                 asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         async with open_store(where) as store:
+            _tell_of_copy(store)
             return await work(store)
 
     try:
         return asyncio.run(opened())
     except asyncio.CancelledError:
         raise click.exceptions.Exit(128 + signal.SIGTERM) from None
+
+
+def _tell_of_copy(store: Store) -> None:
+    """Say where the record is kept as it was before this version of moot brought it up to date just now."""
+    from moot.cli.terminal import safe  # noqa: PLC0415 - only needed to tell
+
+    if (copy := copy_of(store)) is not None:
+        click.echo(safe(f"moot: the record was brought up to date; as it was before, it is kept at {copy}"), err=True)
+
+
+def copy_of(store: Store) -> Path | None:
+    """Return the copy of a record's file that was made when it was brought to a newer schema just now."""
+    from moot.store.sqlite import SqliteStore  # noqa: PLC0415 - a database is imported when it is opened
+
+    return store.file.copy if isinstance(store, SqliteStore) else None
 
 
 def forms_of(stored: Stored) -> Callable[[str], Maker]:

@@ -6,15 +6,12 @@ It must never answer a write before the commit that holds it has reached the dis
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import sqlite3
-import time
 from concurrent.futures import ThreadPoolExecutor
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from moot.store import Call, Conflict, Hit, Listing, NotFound, Share, Stored, StoreError
+from moot.store.file import File, at_once, back_up, pragma
 from moot.store.groups import Writer
 from moot.store.rows import (
     CALL,
@@ -37,20 +34,13 @@ from moot.store.words import hit, spelt, spoken_words, words_of
 from moot.transcript import digests, sound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from moot.transcript import Heading, Transcript, Turn
 
 T = TypeVar("T")
-
-
-BUSY_SECONDS = 30
-BUSY_PAUSE = 0.02
-
-APPLICATION = int.from_bytes(b"moot")
-"""What a moot database says that it is, as SQLite's `application_id`."""
 
 _LISTING = """
     SELECT t.id, t.heading, t.at, t.closed, t.forked_from, t.forked_at, t.foreigners,
@@ -77,9 +67,7 @@ class SqliteStore:
     """The record in one SQLite file; see `moot.store.Store` for what each method promises."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        with _plainly(path):
-            self._connection, self._readable = _open(path)
+        self.file = File(path)
         self._writer: Writer[Callable[[sqlite3.Connection], Any]] = Writer(self._commit)
         self._reader = ThreadPoolExecutor(1, "moot-reader")
         self._lines = Lines()
@@ -96,8 +84,7 @@ class SqliteStore:
         """Finish what is being written and let go of the file."""
         self._writer.shut()
         self._reader.shutdown()
-        self._readable.close()
-        self._connection.close()
+        self.file.close()
 
     async def start(self, identity: str, transcript: Transcript, foreigners: Sequence[str] = ()) -> None:
         """See `Store.start`."""
@@ -162,7 +149,7 @@ class SqliteStore:
 
     async def read(self, identity: str) -> Stored:
         """See `Store.read`."""
-        return await self._look(lambda db: _at_once(db, lambda: _read(db, identity)))
+        return await self._look(lambda db: at_once(db, lambda: _read(db, identity)))
 
     async def calls(self, identity: str) -> tuple[Call, ...]:
         """See `Store.calls`."""
@@ -201,7 +188,7 @@ class SqliteStore:
 
     async def schema(self) -> int:
         """See `Store.schema`."""
-        return await self._look(lambda db: _pragma(db, "user_version"))
+        return await self._look(lambda db: pragma(db, "user_version"))
 
     async def faults(self) -> Sequence[str]:
         """See `Store.faults`."""
@@ -209,7 +196,7 @@ class SqliteStore:
 
     async def share(self, identity: str) -> Share:
         """See `Store.share`."""
-        return await self._look(lambda db: _at_once(db, lambda: _share(db, identity)))
+        return await self._look(lambda db: at_once(db, lambda: _share(db, identity)))
 
     async def take(self, share: Share) -> bool:
         """See `Store.take`."""
@@ -217,26 +204,23 @@ class SqliteStore:
 
     async def back_up(self, path: Path) -> None:
         """Copy the file as it is at one moment into another, while it is being written to."""
-
-        def work(db: sqlite3.Connection) -> None:
-            with contextlib.closing(sqlite3.connect(path)) as copy:
-                db.backup(copy)
-
-        await self._look(work)
+        await self._look(lambda db: back_up(db, path))
 
     async def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await self._writer.do(work)
 
     async def _look(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def looked() -> T:
-            with _plainly(self._path):
-                return work(self._readable)
+            with self.file.plainly():
+                return work(self.file.readable)
 
         return await asyncio.get_running_loop().run_in_executor(self._reader, looked)
 
     def _commit(self, works: Sequence[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
-        with _plainly(self._path):
-            return _commit(self._connection, works)
+        with self.file.plainly():
+            answers = _commit(self.file.writable, works)
+            self.file.check()
+        return answers
 
 
 def _commit(db: sqlite3.Connection, works: Sequence[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
@@ -258,113 +242,6 @@ def _commit(db: sqlite3.Connection, works: Sequence[Callable[[sqlite3.Connection
             db.execute("ROLLBACK")
         raise
     return answers
-
-
-def _open(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
-    """Return a connection for writing and one that can only read; the file is made where there is none.
-
-    A record in a place that cannot be written (a read-only disk) can still be read if it was closed in peace.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        path.touch(mode=0o600)
-    how = "mode=rw"
-    log = path.with_name(f"{path.name}-wal")
-    if not os.access(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size):
-        how = "mode=ro&immutable=1"  # else SQLite would want to make its files beside it, even to read
-    with contextlib.ExitStack() as unless_opened:
-        writable = unless_opened.enter_context(contextlib.closing(_connect(path, how)))
-        _patiently(lambda: _migrate(writable, path))
-        readable = unless_opened.enter_context(contextlib.closing(_connect(path, how.replace("rw", "ro"))))
-        readable.execute("PRAGMA query_only = ON")
-        unless_opened.pop_all()
-    return writable, readable
-
-
-def _connect(path: Path, how: str) -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?{how}"
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-
-
-def _patiently(work: Callable[[], None]) -> None:
-    """Do it again while the file is busy: SQLite itself does not wait for one who tidies up, or changes its mode."""
-    until = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            return work()
-        except sqlite3.OperationalError as error:
-            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > until:
-                raise
-        time.sleep(BUSY_PAUSE)
-
-
-def _migrate(db: sqlite3.Connection, path: Path) -> None:
-    """Bring the file to this version's schema; `StoreError` where it is somebody else's, or a newer moot's."""
-    folder = files("moot.store") / "migrations" / "sqlite"
-    scripts = sorted(one.name for one in folder.iterdir() if one.name.endswith(".sql"))
-    have, whose, is_empty = _at_once(db, lambda: _state(db))  # another process may be making it right now
-    if whose != APPLICATION and not is_empty:
-        raise StoreError(f"{path} is a database of another program's; name another with --db")
-    if have > len(scripts):
-        raise StoreError(f"the database {path} was written by a newer moot (its schema is {have}); upgrade moot")
-    if have < len(scripts):
-        db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA foreign_keys = ON")
-    db.create_function("moot_words", 1, _indexed, deterministic=True)
-    for number, name in enumerate(scripts[have:], have + 1):
-        script = (folder / name).read_text("utf-8")
-        marks = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {number};"
-        try:
-            db.executescript(f"BEGIN IMMEDIATE; {marks} {script} COMMIT;")
-        except sqlite3.OperationalError:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            if _pragma(db, "user_version") < number:  # else another process has just done it
-                raise
-
-
-def _indexed(turn: str) -> str:
-    return " ".join(map(spelt, spoken_words(turn)))
-
-
-def _state(db: sqlite3.Connection) -> tuple[int, int, bool]:
-    """Return the number of a file's schema, whose file it says it is, and whether there is nothing in it."""
-    have = _pragma(db, "user_version")
-    is_empty = not have and db.execute("SELECT 1 FROM sqlite_master").fetchone() is None
-    return have, _pragma(db, "application_id"), is_empty
-
-
-def _pragma(db: sqlite3.Connection, name: str) -> int:
-    return int(db.execute(f"PRAGMA {name}").fetchone()[0])
-
-
-@contextlib.contextmanager
-def _plainly(path: Path) -> Generator[None]:
-    """Say what the database says in words for a person."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        raise StoreError(_plain_words(path, error)) from error
-    except OSError as error:
-        raise StoreError(f"the database {path} cannot be opened: {error.strerror}; name another with --db") from error
-
-
-_PLAIN = {
-    "SQLITE_FULL": "the disk is full: the database {path} cannot grow; {kept}; make room and resume",
-    "SQLITE_IOERR": "the disk of the database {path} fails or is full ({error}); {kept}; make room and resume",
-    "SQLITE_READONLY": "the database {path} is read-only; {kept}; make it writable or name another with --db",
-    "SQLITE_NOTADB": "{path} is not a moot database; name another with --db",
-    "SQLITE_BUSY": "the database {path} has been busy for {seconds} seconds; {kept}; try again",
-    "SQLITE_CANTOPEN": "the database {path} cannot be opened; check that it is a file in a folder that can be written",
-    "": "the database {path} cannot be used ({error}); {kept}",
-}
-
-
-def _plain_words(path: Path, error: sqlite3.DatabaseError) -> str:
-    code = getattr(error, "sqlite_errorname", "")
-    words = next(words for start, words in _PLAIN.items() if code.startswith(start))
-    return words.format(path=path, error=error, seconds=BUSY_SECONDS, kept="nothing recorded is lost")
 
 
 def _put(db: sqlite3.Connection, identity: str, seq: int, row: tuple[str, str, str], words: Sequence[str]) -> None:
@@ -397,15 +274,6 @@ def _one(db: sqlite3.Connection, identity: str) -> Head:
     if row is None:
         raise NotFound(f"there is no conversation {identity!r}; see: moot list")
     return row
-
-
-def _at_once(db: sqlite3.Connection, work: Callable[[], T]) -> T:
-    """Read one moment of the record, however many rows that takes."""
-    db.execute("BEGIN")
-    try:
-        return work()
-    finally:
-        db.execute("ROLLBACK")
 
 
 def _read(db: sqlite3.Connection, identity: str) -> Stored:
