@@ -9,7 +9,21 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from moot.formats import article, markdown, openai_chat, record, sharegpt, text
+from moot.formats import (
+    article,
+    chatgpt,
+    claude,
+    convokit,
+    inspect_log,
+    markdown,
+    openai_chat,
+    pidgin,
+    record,
+    session,
+    sharegpt,
+    sillytavern,
+    text,
+)
 from moot.formats.files import File, documents, held, is_zip, unpacked
 from moot.formats.page import (
     ACCEPTED,
@@ -34,7 +48,14 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 DOCUMENTS = (record, openai_chat, sharegpt)
 """Layouts of which each JSON document is a conversation; the first that fits reads it."""
 
+TREES = (chatgpt, claude, inspect_log)
+"""Those of which each document holds several: branches, or samples."""
+
+LOGS = (sillytavern, pidgin, session)
+"""Those of which a document is a line of a conversation."""
+
 _JSON = re.compile(rb"\{\s*[\"}]|\[\s*[{\]]")
+_EXPORTED = re.compile(r"(?:^|/)conversations(?:-[0-9]+)?\.json$")
 _SNIFFED = 4_096
 
 
@@ -70,22 +91,30 @@ def _judged(found: Iterator[Imported]) -> Iterator[Imported]:
 def _read(files: tuple[File, ...]) -> Iterator[Imported]:
     if len(files) == 1 and is_zip(files[0]):
         files = unpacked(files[0])
-    if len(files) != 1:
+    if inspect_log.fits_archive(files):
+        yield from inspect_log.read_archive(files)
+    elif convokit.fits(files):
+        yield from convokit.read(files)
+    elif exported := [one for one in files if len(files) > 1 and _EXPORTED.search(one.name)]:
+        yield from _of_documents(chain.from_iterable(map(documents, exported)))
+    elif len(files) != 1:
         raise Unreadable(f"moot knows no data set with these {len(files):,} files; {ACCEPTED}")
-    [file] = files
-    page = _text(file)
-    if page is None:
-        yield from _of_documents(documents(file))
-    elif markdown.fits(page):
-        yield markdown.read(page)
     else:
-        yield text.read(page) or article.read(page)
+        yield from _of_file(files[0])
 
 
-def _text(file: File) -> Page | None:
-    """Return a file's text, or None where it is JSON, which is read piece by piece."""
+def _of_file(file: File) -> Iterator[Imported]:
     start = file.start(_SNIFFED).removeprefix(b"\xef\xbb\xbf").lstrip()
-    return None if _JSON.match(start) else decode(file.whole())
+    if sillytavern.is_picture(start):
+        yield from sillytavern.read_card(sillytavern.card_of_picture(file.whole()), "")
+    elif _JSON.match(start):
+        yield from _of_documents(documents(file))
+    else:
+        yield _of_text(decode(file.whole()))
+
+
+def _of_text(page: Page) -> Imported:
+    return markdown.read(page) if markdown.fits(page) else text.read(page) or article.read(page)
 
 
 def _of_documents(found: Iterator[tuple[str, Any]]) -> Iterator[Imported]:
@@ -93,9 +122,20 @@ def _of_documents(found: Iterator[tuple[str, Any]]) -> Iterator[Imported]:
     first = next(found, None)
     if first is None:
         raise Unreadable(f"this JSON holds no conversation; {ACCEPTED}")
-    layout = next((one for one in DOCUMENTS if one.fits(first[1])), record)
-    for where, document in chain([first], found):
-        yield layout.read(document, f"{where}: " if where else "")
+    every = chain([first], found)
+    log = next((one for one in LOGS if one.fits(first[1])), None)
+    tree = next((one for one in TREES if one.fits(first[1])), None)
+    if log:
+        yield from log.read_all(every)
+    elif sillytavern.is_card(first[1]):
+        yield from sillytavern.read_card(first[1], "")
+    elif tree:
+        for where, document in every:
+            yield from tree.read(document, f"{where}: " if where else "")
+    else:
+        layout = next((one for one in DOCUMENTS if one.fits(first[1])), record)
+        for where, document in every:
+            yield layout.read(document, f"{where}: " if where else "")
 
 
 def write(record_: Record, as_format: Format) -> Written:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from moot.formats.page import Imported, compose, plural, printable
@@ -23,6 +24,9 @@ LEADER = ""
 
 USER = "User"
 ASSISTANT = "Assistant"
+
+MOST_BRANCHES = 200
+"""Of one log, besides its main line."""
 
 _SHOWN = 80
 
@@ -50,7 +54,7 @@ class Lost:
     said: list[str] = field(default_factory=list[str])
 
     def count(self, kind: str, times: int = 1) -> None:
-        """Note one more of a kind, such as 'picture'."""
+        """Note one more of a kind, such as 'picture*'; the star stands where its plural has an s."""
         self.counts[kind] += times
 
     def say(self, line: str) -> None:
@@ -60,36 +64,113 @@ class Lost:
 
     def lines(self) -> tuple[str, ...]:
         """Return all sentences."""
-        counted = (f"{plural(count, kind)} left out" for kind, count in self.counts.items() if count)
+        counted = (
+            f"{plural(count, kind.replace('*', ''), kind.replace('*', 's'))} left out"
+            for kind, count in self.counts.items()
+            if count
+        )
         return (*self.said, *counted)
+
+
+class Tree:
+    """Messages that name the one before them: a log whose reader went back and asked again.
+
+    A message of which nothing is kept stands in a path as nothing. At most `MOST_BRANCHES` paths are told apart.
+    """
+
+    def __init__(self) -> None:
+        self._lines: dict[str, Line | None] = {}
+        self._parents: dict[str, str] = {}
+
+    def add(self, name: str, parent: str, line: Line | None) -> None:
+        """Add a message by its name and that of the one before it, empty for none."""
+        self._lines[name] = line
+        self._parents[name] = parent
+
+    def paths(self, main: str, lost: Lost) -> Iterator[tuple[Line, ...]]:
+        """Yield the lines of the path that ends in `main` (or the last message), then those of the others."""
+        inner = set(self._parents.values())
+        leaves = [name for name in self._lines if name not in inner]
+        first = main if main in self._lines else next(reversed(leaves or list(self._lines)), "")
+        others = [name for name in leaves if name != first]
+        if len(others) > MOST_BRANCHES:
+            lost.say(f"of {len(others):,} branches the first {MOST_BRANCHES} are kept")
+        for leaf in (first, *others[:MOST_BRANCHES]):
+            yield self._path(leaf)
+
+    def _path(self, leaf: str) -> tuple[Line, ...]:
+        path: list[Line] = []
+        seen: set[str] = set()
+        while leaf in self._lines and leaf not in seen:
+            seen.add(leaf)
+            line = self._lines[leaf]
+            path += [line] if line else []
+            leaf = self._parents[leaf]
+        return tuple(reversed(path))
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a log says of itself: `brief` is what its models were told, `id` what it is called there."""
+    """What a log says of itself: `brief` is what its models were told, `id` what it is called there.
+
+    `briefs` are those of single speakers, by the names that the file has.
+    """
 
     title: str = ""
     brief: str = ""
     started: str = ""
     id: str = ""
     source: Mapping[str, Value] = field(default_factory=dict[str, "Value"])
+    briefs: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def conversation(lines: Sequence[Line], about: About, lost: Lost) -> Imported:
-    """Return a log's lines as a conversation; `Invalid` where there are none."""
-    names = _names([one.speaker for one in lines if one.speaker != LEADER], lost)
+    """Return a log's lines as a conversation."""
+    return next(branches((lines,), about, lost))
+
+
+def branches(paths: Sequence[Sequence[Line]], about: About, lost: Lost) -> Iterator[Imported]:
+    """Yield a log that branches: its main line, then each other path as a branch of the one it shares most with.
+
+    What is lost is told of the main line. Paths that are a beginning of another add nothing and are passed over.
+    """
+    everything = tuple(dict.fromkeys(line for path in paths for line in path))
+    names = _names([one.speaker for one in everything if one.speaker != LEADER], lost)
+    heading = _heading(everything, names, about, lost)
+    if nuls := sum("\0" in one.text + one.thought for one in everything):
+        lost.say(f"NUL characters, which no record can hold, are replaced by U+FFFD in {plural(nuls, 'message')}")
+    told: list[Sequence[Line]] = []
+    for path in paths:
+        shared, source = max(((_shared(path, other), at) for at, other in enumerate(told)), default=(0, 0))
+        if told and shared == len(path):
+            continue
+        turns = tuple(Turn(names.get(one.speaker, CHAIR), _parts(one), stop=one.stop) for one in path)
+        kept = compose(heading, turns)
+        if told:
+            yield Imported(kept, (), "", len(told) - source, shared)
+        else:
+            yield Imported(kept, lost.lines(), about.id)
+        told.append(path)
+
+
+def _shared(one: Sequence[Line], other: Sequence[Line]) -> int:
+    count = 0
+    for mine, yours in zip(one, other, strict=False):
+        if mine != yours:
+            break
+        count += 1
+    return count
+
+
+def _heading(lines: Sequence[Line], names: Mapping[str, str], about: About, lost: Lost) -> Heading:
     people = tuple(_participant(name, [one for one in lines if one.speaker == was], about, lost)
                    for was, name in names.items())  # fmt: skip
-    heading = Heading(
+    return Heading(
         people or (Participant(USER, "person"),),
         title=about.title,
         started=about.started,
         source=freeze(dict(about.source)),
     )
-    if nuls := sum("\0" in one.text + one.thought for one in lines):
-        lost.say(f"NUL characters, which no record can hold, are replaced by U+FFFD in {plural(nuls, 'message')}")
-    turns = tuple(Turn(names.get(one.speaker, CHAIR), _parts(one), stop=one.stop) for one in lines)
-    return Imported(compose(heading, turns), lost.lines(), about.id)
 
 
 def _parts(line: Line) -> tuple[Part, ...]:
@@ -104,7 +185,8 @@ def _participant(name: str, own: Sequence[Line], about: About, lost: Lost) -> Pa
     if len(models) > 1:
         lost.say(f"{name} spoke by {len(models)} models ({printable(', '.join(models), _SHOWN)}); the first is kept")
     model = re.sub(r"\s+", " ", sound(models[0])).strip() if models else name
-    return Participant(name, f"unknown:{model}", about.brief)
+    brief = next((about.briefs[one.speaker] for one in own if one.speaker in about.briefs), about.brief)
+    return Participant(name, f"unknown:{model}", brief)
 
 
 def _names(found: Sequence[str], lost: Lost) -> dict[str, str]:
@@ -141,7 +223,7 @@ def words(content: object, lost: Lost) -> tuple[str, str]:
         case list():
             return _blocks(cast("list[Any]", content), lost)
         case _:
-            lost.count("message part that is no text")
+            lost.count("message part* without words")
             return "", ""
 
 
@@ -157,9 +239,9 @@ def _blocks(blocks: list[Any], lost: Lost) -> tuple[str, str]:
             case {"type": "thinking", "thinking": str(text)} | {"type": "reasoning", "reasoning": str(text)}:
                 thought.append(text)
             case {"type": str(kind)}:
-                lost.count(f"{printable(kind, 40).replace('_', ' ')} part")
+                lost.count(f"{printable(kind, 40).replace('_', ' ')} part*")
             case _:
-                lost.count("message part that is no text")
+                lost.count("message part* without words")
     return "\n\n".join(said), "\n\n".join(one for one in thought if one)
 
 
@@ -167,7 +249,35 @@ def unknown_keys(document: Mapping[str, Any], known: Sequence[str], lost: Lost) 
     """Note which of a document's own fields were not read, if there is anything in them."""
     for key, value in document.items():
         if key not in known and value not in (None, "", [], {}):
-            lost.count(f"field {printable(repr(str(key)), 40)}")
+            lost.count(f"field* {printable(repr(str(key)), 40)}")
+
+
+def text_of(document: Mapping[str, Any], key: str) -> str:
+    """Return a field that is a text, or nothing."""
+    found = document.get(key)
+    return found if isinstance(found, str) else ""
+
+
+def object_of(document: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return a field that is an object, or an empty one."""
+    found = document.get(key)
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def plain_of(document: Mapping[str, Any], *but: str) -> dict[str, Value]:
+    """Return the fields that are plain values, without some: what a data set says of one of its rows."""
+    found = {key: value for key, value in document.items() if isinstance(value, str | int | float | bool)}
+    return {key: value for key, value in found.items() if key not in but and value != ""}
+
+
+def moment(seconds: object) -> str:
+    """Return a time in seconds since 1970 as ISO 8601, or nothing where it is none."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return ""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def entries(document: Mapping[str, Any], key: str) -> Iterator[dict[str, Any]]:

@@ -7,14 +7,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from moot.formats.chat import ASSISTANT, LEADER, USER, About, Line, Lost, conversation, entries, unknown_keys, words
+from moot.formats.chat import (
+    ASSISTANT,
+    LEADER,
+    USER,
+    About,
+    Line,
+    Lost,
+    conversation,
+    entries,
+    plain_of,
+    text_of,
+    unknown_keys,
+    words,
+)
 from moot.formats.page import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from moot.formats.page import Imported
-    from moot.transcript import Value
 
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _KNOWN = ("role", "content", "name", "reasoning_content", "refusal")
@@ -36,8 +48,8 @@ def read(document: object, where: str) -> Imported:
     model = holder.get("model") or whole.get("model")
     for number, message in enumerate(entries(holder, "messages"), 1):
         text, thought = words(message.get("content"), lost)
-        thought = thought or _text(message, "reasoning_content")
-        name = _text(message, "name")
+        thought = thought or text_of(message, "reasoning_content")
+        name = text_of(message, "name")
         match message.get("role"):
             case "system" | "developer" if not lines:
                 briefs.append(text)
@@ -46,19 +58,19 @@ def read(document: object, where: str) -> Imported:
             case "user":
                 lines.append(Line(name or USER, text, person=not name))
             case "assistant":
-                refused = _text(message, "refusal")
+                refused = text_of(message, "refusal")
                 stop = "refusal" if refused and not text else "end"
                 lines.append(Line(name or ASSISTANT, text or refused, thought, str(model or ""), stop=stop))
             case "tool" | "function":
-                lost.count("answer of a tool", 1)
+                lost.count("tool answer*")
             case _:
                 raise Unreadable(f"{where}message {number} has a role that is none of {', '.join(_ROLES)}")
         unknown_keys(message, _KNOWN, lost)
     if not lines:
         raise Unreadable(f"{where}nobody says anything in these messages")
-    unknown_keys({key: value for key, value in whole.items() if not isinstance(value, str | int | float | bool)},
-                 ("messages", "body"), lost)  # fmt: skip
-    about = About(_text(whole, "title"), "\n\n".join(briefs), source=_source(whole), id=_text(whole, "id"))
+    plain = plain_of(whole, "title")
+    unknown_keys(whole, ("messages", "body", "title", *plain), lost)
+    about = About(text_of(whole, "title"), "\n\n".join(briefs), id=text_of(whole, "id"), source=plain)
     return conversation(lines, about, lost)
 
 
@@ -71,15 +83,3 @@ def _messages(document: object) -> Mapping[str, Any] | None:
             return cast("dict[str, Any]", cast("dict[str, Any]", document)["body"])
         case _:
             return None
-
-
-def _text(holder: Mapping[str, Any], key: str) -> str:
-    found = holder.get(key)
-    return found if isinstance(found, str) else ""
-
-
-def _source(whole: Mapping[str, Any]) -> dict[str, Value]:
-    """Return the plain fields beside the messages: what a data set says of each of its rows."""
-    return {
-        key: value for key, value in whole.items() if isinstance(value, str | int | float | bool) and key != "title"
-    }

@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from moot.formats.chat import ASSISTANT, LEADER, USER, About, Line, Lost, conversation, entries, unknown_keys
+from moot.formats.chat import (
+    ASSISTANT,
+    LEADER,
+    USER,
+    About,
+    Line,
+    Lost,
+    conversation,
+    entries,
+    plain_of,
+    text_of,
+    unknown_keys,
+)
 from moot.formats.page import Unreadable
 
 if TYPE_CHECKING:
@@ -46,15 +58,15 @@ def read(document: object, where: str) -> Imported:
             case name if name in _MODELS:
                 lines.append(Line(ASSISTANT, value, model=_model(whole, name)))
             case name if name in _TOOLS:
-                lost.count("message to or from a tool")
+                lost.count("message* to or from a tool")
             case _:
                 lines.append(Line(who, value))
         unknown_keys(one, ("from", "value"), lost)
     if not lines:
         raise Unreadable(f"{where}nobody says anything in these 'conversations'")
-    plain = {key: value for key, value in whole.items() if isinstance(value, str | int | float | bool)}
-    unknown_keys({key: value for key, value in whole.items() if key not in plain}, ("conversations",), lost)
-    about = About(str(plain.pop("title", "")), "\n\n".join(briefs), id=str(plain.get("id", "")), source=plain)
+    plain = plain_of(whole, "title")
+    unknown_keys(whole, ("conversations", "title", *plain), lost)
+    about = About(text_of(whole, "title"), "\n\n".join(briefs), id=text_of(whole, "id"), source=plain)
     return conversation(lines, about, lost)
 
 
