@@ -95,13 +95,14 @@ def test_a_record_of_the_first_schema_is_brought_up_to_date_and_its_words_are_fo
     old.executescript(f"PRAGMA application_id = {int.from_bytes(b'moot')}; PRAGMA user_version = 1; {script}")
     old.execute("ATTACH ? AS new", (str(tmp_path / "new.db"),))
     for table in ("transcripts", "turns", "calls"):
-        old.execute(f"INSERT INTO {table} SELECT * FROM new.{table}")
+        names = ", ".join(name for _, name, *_ in old.execute(f"PRAGMA main.table_info({table})"))
+        old.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM new.{table}")
     old.close()
     before = (tmp_path / "old.db").read_bytes()
     answer = run("db", "migrate", "--db", "old.db", "--json")
-    assert answer.json == {"schema": 2, "copy": str(tmp_path / "old-schema1.db")}
+    assert answer.json == {"schema": 3, "copy": str(tmp_path / "old-schema1.db")}
     assert "as it was before, it is kept at" in answer.err
-    assert run("db", "migrate", "--db", "old.db", "--json").json == {"schema": 2, "copy": None}
+    assert run("db", "migrate", "--db", "old.db", "--json").json == {"schema": 3, "copy": None}
     assert (tmp_path / "old-schema1.db").stat().st_mode & 0o077 == 0
     (tmp_path / "old.db").write_bytes(before)  # somebody went back, and comes again
     assert run("list", "--db", "old.db").err.endswith("old-schema1-2.db\n")
@@ -189,7 +190,7 @@ def test_a_backup_is_whole_and_overwrites_nothing(run: Callable[..., Answer], ur
 def test_what_is_wrong_with_a_record_is_told_with_its_own_exit_code(run: Callable[..., Answer]) -> None:
     asyncio.run(fill(kept()))
     assert "3 conversations agree" in run("db", "check").out
-    assert run("db", "check", "--json").json == {"schema": 2, "faults": []}
+    assert run("db", "check", "--json").json == {"schema": 3, "faults": []}
     db = sqlite3.connect(kept(), isolation_level=None)
     db.execute("UPDATE turns SET turn = replace(turn, 'river', 'lake')")
     db.execute("DELETE FROM spoken WHERE transcript = 'b1'")

@@ -120,8 +120,8 @@ def test_killed_at_random_moments_and_run_again_nothing_is_lost_bought_twice_or_
                 kills, mine = kills + 1, mine + 1
                 phases[_phase(db)] += 1
             last = _to_its_end(tmp_path, db)
-            digests, calls = asyncio.run(_kept(db))
-            assert digests == asyncio.run(_kept(tmp_path / "whole.db"))[0], f"seed {SEED}"
+            digests, calls = asyncio.run(kept(db))
+            assert digests == asyncio.run(kept(tmp_path / "whole.db"))[0], f"seed {SEED}"
             asked = Counter((identity, call.seq) for identity, call in calls if call.outcome == "done")
             assert set(asked.values()) == {1}, f"seed {SEED}: a finished turn was asked for again"
             lost = sum(call.outcome != "done" for _, call in calls)
@@ -144,13 +144,13 @@ def _to_its_end(home: Path, db: Path) -> dict[str, str]:
 def _phase(db: Path) -> str:
     if not db.exists():
         return "before"
-    digests, calls = asyncio.run(_kept(db))
+    digests, calls = asyncio.run(kept(db))
     if not digests:
         return "before"
     return "going" if any(call.outcome == "open" for _, call in calls) else "between"
 
 
-async def _kept(db: Path) -> tuple[dict[str, str], list[tuple[str, Call]]]:
+async def kept(db: Path | str) -> tuple[dict[str, str], list[tuple[str, Call]]]:
     """Return the digest of each conversation with why it closed, and all calls."""
     async with open_store(db) as store:
         found: dict[str, str] = {}

@@ -268,16 +268,6 @@ def test_when_the_time_of_a_run_is_up_no_more_is_begun(run: Callable[..., Answer
     assert [told_all(one) for one in lab.requests] == [True]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="it has no such lock")
-def test_two_processes_do_not_spend_one_budget(run: Callable[..., Answer], grid: Path, lab: Fake) -> None:
-    import fcntl  # noqa: PLC0415 - not everywhere
-
-    assert run("experiment", "plan", "grid.toml").code == 0
-    with grid.with_name("grid.toml.plan.json").open("rb") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        assert "being run by another process" in run("experiment", "run", "grid.toml").err
-
-
 def test_stances_of_a_trial_are_exported(run: Callable[..., Answer], grid: Path, lab: Fake) -> None:
     grid.write_text(
         'name = "stances"\nform = "trial"\n[arguments]\nclaim = "Rivers."\ntarget = "Ada"\npersuader = "Bo"\n'

@@ -275,7 +275,7 @@ async def test_processes_that_make_a_record_at_once_make_one(url: str) -> None:
         for store in pool.map(open_store, [url] * 6):
             await asyncio.to_thread(store.shut)
     with psycopg.connect(url) as db:
-        assert db.execute("SELECT count(*) FROM moot.migrations").fetchone() == (1,)
+        assert db.execute("SELECT count(*) FROM moot.migrations").fetchone() == (2,)
         assert db.execute("SELECT count(*) FROM moot.writers").fetchone() == (0,)
 
 

@@ -238,7 +238,8 @@ class _Desk:
     async def begin(self, call: Call) -> int:
         """Put a request on record before it is sent."""
         try:
-            return await self._store.begin(self._identity, call)
+            ledger = self._limits.ledger
+            return await self._store.begin(self._identity, replace(call, lease=ledger.lease) if ledger else call)
         except BaseException:  # it may be on record all the same, and an open row counts at its worst
             self._settle(call)
             raise

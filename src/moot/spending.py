@@ -61,7 +61,15 @@ def unpriced(call: Call) -> Decimal | None:
 
 
 class Ledger(Protocol):
-    """One budget of many conversations: the worst of each call is set aside before it goes out."""
+    """One budget of many conversations: the worst of each call is set aside before it goes out.
+
+    `lease` is that under which calls are sent, empty where no other process shares the budget.
+    """
+
+    @property
+    def lease(self) -> str:
+        """The lease that calls are sent under."""
+        ...
 
     async def reserve(self, call: Call) -> str:
         """Set the worst of a call aside, waiting for others to end where that makes room; else say why it may not."""
@@ -102,6 +110,16 @@ class Spent:
             self.dollars + (dollars or 0),
             self.seconds + (call.total_ms or 0) / 1000,
             self.unpriced or (call.voice if dollars is None else ""),
+        )
+
+    def plus(self, other: Spent, times: int = 1) -> Spent:
+        """Return this with another so many times, -1 being without it."""
+        return Spent(
+            self.turns + times * other.turns,
+            self.tokens + times * other.tokens,
+            self.dollars + times * other.dollars,
+            self.seconds + times * other.seconds,
+            self.unpriced or other.unpriced,
         )
 
 

@@ -12,7 +12,7 @@ import click
 from moot.cli import caps, record
 from moot.cli.grid import FILE, grid_of
 from moot.cli.outcomes import export, status
-from moot.cli.planning import check_plan, plan, plan_path
+from moot.cli.planning import check_plan, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,7 @@ def _run(file: Path, most: int, *, jsonl: bool, replan: bool, chosen: Callable[[
 
         grid = await grid_of(store, file)
         check_plan(file, grid, replan)
-        await sweep(store, grid.design, grid.cells, most, jsonl=jsonl, chosen=chosen, lock=plan_path(file))
+        await sweep(store, grid.design, grid.cells, most, jsonl=jsonl, chosen=chosen)
 
     record.run(work)
 

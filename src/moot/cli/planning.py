@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -138,7 +139,7 @@ def _write(file: Path, plan: dict[str, Any]) -> None:
     from moot.experiment.plan import sealed  # noqa: PLC0415 - only who plans needs it
 
     path = plan_path(file)
-    fresh = path.with_name(f"{path.name}.new")
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")  # two processes may plan the same file at once
     try:
         fresh.write_text(sealed(plan), "utf-8")
         fresh.replace(path)

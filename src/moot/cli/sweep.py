@@ -23,12 +23,12 @@ from moot.experiment.budget import Budget
 from moot.experiment.design import identity_of
 from moot.experiment.grid import Began, Ended, Way, carry_grid
 from moot.experiment.outcome import stands
+from moot.experiment.purse import Terms, carried, open_purse
 from moot.own_forms import find
 from moot.voices.spec import open_voices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
-    from pathlib import Path
 
     from moot.experiment.design import Cell, Design
     from moot.experiment.grid import Event
@@ -51,27 +51,31 @@ async def sweep(
     *,
     jsonl: bool,
     chosen: Callable[[Stand], bool] | None,
-    lock: Path,
 ) -> None:
     """Carry a grid on within its budget and tell how it goes; ends the command with the code of what stopped it."""
-    with _alone(lock):
-        found = await stands(store, [(identity_of(heading), cell) for cell, heading in cells])
-        price = record.config().limits.price
-        budget = Budget(design.budget, price, (call for one in found for call in one.calls))
-        to_do = [
-            heading
-            for one, (_, heading) in zip(found, cells, strict=True)
-            if one.state != "closed" and (chosen is None or chosen(one))
-        ]
+    found = await stands(store, [(identity_of(heading), cell) for cell, heading in cells])
+    to_do = [
+        heading
+        for one, (_, heading) in zip(found, cells, strict=True)
+        if one.state != "closed" and (chosen is None or chosen(one))
+    ]
+    terms = Terms(design.name, design.budget, record.config().limits.price)
+    purse = await open_purse(store, terms, [one.id for one in found])
+    async with purse.at_work() as lease:
+        budget = Budget(design.budget, terms.price, source=purse, lease=lease)
+        await budget.beat()
         show = _Show(len(to_do), len(cells), budget, jsonl=jsonl)
-        ended = await _carried(store, to_do, most, budget, show)
-    show.end(ended)
+        async with budget.beating():
+            ended = await _carried(store, to_do, most, budget, show)
+        await budget.beat()
+        show.end(ended)
     _leave(ended, len(to_do), interrupted=show.interrupted)
 
 
 async def _carried(
     store: Store, headings: Sequence[Heading], most: int, budget: Budget, show: _Show
 ) -> tuple[Ended, ...]:
+    price = record.config().limits.price
     over = asyncio.Event()
     seen: dict[object, VoiceError | None] = {}
     checking = asyncio.Lock()
@@ -95,7 +99,14 @@ async def _carried(
 
     with _interruptible(over, show), _timed(over, caps.limits().run.seconds):
         async with record.pool() as pool:
-            way = Way(lambda heading: open_voices(heading, pool, heading.names), limits, find, checked, show.tell)
+            way = Way(
+                lambda heading: open_voices(heading, pool, heading.names),
+                limits,
+                find,
+                checked,
+                show.tell,
+                lambda identity: carried(store, budget.lease, identity, price),
+            )
             return await carry_grid(store, headings, way, most, over)
 
 
@@ -110,22 +121,6 @@ def _timed(over: asyncio.Event, seconds: float | None) -> Generator[None]:
         yield
     finally:
         clock.cancel()
-
-
-@contextlib.contextmanager
-def _alone(path: Path) -> Generator[None]:
-    """Hold the plan while a grid runs, so that no second process spends the same budget; a kill lets go of it."""
-    try:
-        import fcntl  # noqa: PLC0415 - not everywhere
-    except ImportError:
-        yield
-        return
-    with path.open("rb") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise click.UsageError("this experiment is being run by another process; see it: status") from None
-        yield
 
 
 @contextlib.contextmanager

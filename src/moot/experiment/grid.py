@@ -7,7 +7,8 @@ come to an end.
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from collections import deque
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ from moot.store import NotFound
 from moot.transcript import Transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from moot.forms import Maker
     from moot.spending import Limits
@@ -54,16 +56,30 @@ class Ended:
 
 Event = Began | Turned | Ended
 
+AGAIN_SECONDS = 1.0
+"""After so long it is looked again at conversations that another process was carrying."""
+
+
+@asynccontextmanager
+async def alone(identity: str) -> AsyncGenerator[bool]:
+    """Carry a conversation that no other process can be carrying."""
+    del identity
+    yield True
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How conversations are carried: who speaks, within what, by which forms; `ready` raises where a voice cannot."""
+    """How conversations are carried: who speaks, within what, by which forms; `ready` raises where a voice cannot.
+
+    `hold` is entered while one is carried, and says False where another process is carrying it.
+    """
 
     voices: Callable[[Heading], Mapping[str, Voice]]
     limits: Callable[[Heading], Limits]
     find: Callable[[str], Maker]
     ready: Callable[[Heading], Awaitable[None]]
     tell: Callable[[Event], None]
+    hold: Callable[[str], AbstractAsyncContextManager[bool]] = alone
 
 
 async def carry_grid(
@@ -72,28 +88,40 @@ async def carry_grid(
     """Carry these conversations on, at most so many at a time, until all rest or `over` is set; return how each did.
 
     Once it is set, turns under way are finished and no other is begun; what had not begun is not among the answers.
+    One that another process is carrying is looked at again, until it is closed or can be had.
     """
-    waiting = iter(headings)
+    waiting = deque(headings)
+    elsewhere: list[Heading] = []
     ended: list[Ended] = []
 
     async def worker() -> None:
-        for heading in waiting:
-            if over.is_set():
-                return
+        while waiting and not over.is_set():
+            heading = waiting.popleft()
             one = await _guarded(store, heading, way, over)
+            if one is None:
+                elsewhere.append(heading)
+                continue
             ended.append(one)
             way.tell(one)
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(most, len(headings))):
-            group.create_task(worker())
+    while waiting and not over.is_set():
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(most, len(waiting))):
+                group.create_task(worker())
+        waiting.extend(elsewhere)
+        elsewhere.clear()
+        if waiting:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), AGAIN_SECONDS)
     return tuple(ended)
 
 
-async def _guarded(store: Store, heading: Heading, way: Way, over: asyncio.Event) -> Ended:
+async def _guarded(store: Store, heading: Heading, way: Way, over: asyncio.Event) -> Ended | None:
+    """Carry one; None where another process does."""
     identity = identity_of(heading)
     try:
-        return await _carry(store, identity, heading, way, over)
+        async with way.hold(identity) as mine:
+            return await _carry(store, identity, heading, way, over) if mine else None
     except Exception as error:  # noqa: BLE001 - whatever it was, also in a form of a user's own: the others go on
         return Ended(identity, "failed", str(error) or type(error).__name__)
 

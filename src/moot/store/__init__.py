@@ -6,17 +6,20 @@ This file must never know a database; each has a file of its own, imported when 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, overload
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, overload
 
 from moot.transcript import Transcript, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from moot.store.leases import Leases
     from moot.store.postgres import PostgresStore
     from moot.store.sqlite import SqliteStore
     from moot.transcript import Heading, Turn
+
+T = TypeVar("T")
 
 Outcome = Literal["open", "done", "paused", "failed", "left"]
 
@@ -48,7 +51,7 @@ class Call:
     attempt that came to nothing, or was paused by the provider and goes on in the next call, `cut` the words cut off a
     turn. Tokens are as reported, None where they were not; `first_ms` and `total_ms` are milliseconds to the first word
     and to the end; `reserved_input` and `reserved_output` are the most tokens that the request could have had read and
-    written.
+    written; `lease` is that under which it was sent, where a budget is shared.
     """
 
     seq: int
@@ -71,6 +74,7 @@ class Call:
     total_ms: int | None = None
     reserved_input: int = 0
     reserved_output: int = 0
+    lease: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,10 @@ class Store(Protocol):
         ...
 
     async def begin(self, identity: str, call: Call) -> int:
-        """Put a request on record before it is sent; the number returned names it."""
+        """Put a request on record before it is sent; the number returned names it.
+
+        One under a lease that has ended is refused: whoever sends it was taken for dead.
+        """
         ...
 
     async def finish(self, number: int, call: Call) -> None:
@@ -208,6 +215,10 @@ class Store(Protocol):
 
     async def faults(self) -> Sequence[str]:
         """Return what is wrong with the database itself, a line each: damage, broken references, a stale index."""
+        ...
+
+    async def leasing(self, work: Callable[[Leases], T]) -> T:
+        """Look at the leases and change them in one transaction, in which nobody else does; it may be begun anew."""
         ...
 
     async def share(self, identity: str) -> Share:

@@ -9,14 +9,16 @@ import asyncio
 import contextlib
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import LifoQueue
 from typing import TYPE_CHECKING, Any, LiteralString, Self, TypeVar
 
 from moot.store import Call, Conflict, Hit, Listing, NotFound, Share, Stored, StoreError
 from moot.store.groups import Writer
+from moot.store.leases import TAKEN, Leases
 from moot.store.place import Place, migrate, or_closed
 from moot.store.rows import (
+    BEFOREHAND,
     CALL,
     Head,
     Level,
@@ -96,13 +98,15 @@ _CLOSE = f"""
         UPDATE moot.transcripts SET closed = %(reason)s
         WHERE id = %(id)s AND (SELECT length FROM had) = %(turns)s)
     SELECT length FROM had"""  # noqa: S608 - our own words
-_SET = ", ".join(f"{name} = %({name})s" for name in CALL if name != "begun")
+_SET = ", ".join(f"{name} = %({name})s" for name in CALL if name not in BEFOREHAND)
 _END = f"UPDATE moot.calls SET {_SET} WHERE id = %(number)s AND outcome = 'open'"  # noqa: S608 - our own fields
 _END_IF_PUT = f"{_END} AND EXISTS (SELECT FROM moot.turns WHERE (transcript, seq, digest, at) = (%(id)s, %(at_seq)s, %(digest)s, %(at)s))"  # noqa: E501 - one condition
 _BEGIN = f"""
+    WITH live AS (SELECT id FROM moot.leases WHERE id = %(lease)s AND seen IS NOT NULL FOR SHARE)
     INSERT INTO moot.calls (transcript, {", ".join(CALL)})
     SELECT %(id)s, {", ".join(f"%({name})s" for name in CALL)}
-    WHERE EXISTS (SELECT FROM moot.transcripts WHERE id = %(id)s) RETURNING id"""  # noqa: S608 - our own fields
+    WHERE EXISTS (SELECT FROM moot.transcripts WHERE id = %(id)s)
+    AND (%(lease)s = '' OR EXISTS (SELECT FROM live)) RETURNING id"""  # noqa: S608 - our own fields
 _CALLS = f"SELECT {', '.join(CALL)} FROM moot.calls WHERE transcript = %s ORDER BY id"  # noqa: S608 - our own fields
 _LEVELS = """
     WITH RECURSIVE level (depth, id, heading, digest, since, source, upto) AS (
@@ -246,6 +250,8 @@ class PostgresStore:
         values = call_values(call) | {"begun": now(), "id": identity}
 
         def answer(rows: list[Any]) -> int:
+            if call.lease and not rows:
+                raise StoreError(TAKEN)
             return int(_known(identity, rows[0] if rows else None)[0])
 
         return await self._writer.do(Write([(_BEGIN, values)], answer))
@@ -315,6 +321,10 @@ class PostgresStore:
     async def faults(self) -> Sequence[str]:
         """See `Store.faults`."""
         return await self._look(_faults)
+
+    async def leasing(self, work: Callable[[Leases], T]) -> T:
+        """See `Store.leasing`."""
+        return await self._writer.do(Work(lambda db: work(_leases(db))))
 
     async def share(self, identity: str) -> Share:
         """See `Store.share`."""
@@ -487,6 +497,17 @@ def _calls(db: Connection[Any], identity: str) -> tuple[Call, ...]:
     return tuple(call(row) for row in _run(db, _CALLS, (identity,)))
 
 
+def _leases(db: Connection[Any]) -> Leases:
+    """Have the leases to oneself; whoever begins a call under one only shares its row, and is waited for there."""
+    db.execute("LOCK TABLE moot.leases, moot.held IN SHARE ROW EXCLUSIVE MODE")
+
+    def execute(sql: str, values: Sequence[Any]) -> Sequence[tuple[Any, ...]]:
+        done = _run(db, sql.replace("main.", "moot.").replace("?", "%s"), values)
+        return done.fetchall() if done.description else []
+
+    return Leases(execute, float(_one(db, "SELECT extract(epoch FROM clock_timestamp())")[0]))
+
+
 def _share(db: Connection[Any], identity: str) -> Share:
     sql = "SELECT heading, digest, at, forked_from, forked_at, closed, foreigners FROM moot.transcripts WHERE id = %s"
     heading, digest, at, source, since, closed, names = _known(identity, db.execute(sql, (identity,)).fetchone())
@@ -501,7 +522,7 @@ def _take(db: Connection[Any], share: Share) -> bool:
     more = missing(share, _share(db, share.id))
     _put(db, share.id, more.turns)
     for one in more.calls:
-        _run(db, _BEGIN, call_values(one) | {"id": share.id})
+        _run(db, _BEGIN, call_values(replace(one, lease="")) | {"id": share.id})
     sql = "SELECT id FROM moot.calls WHERE transcript = %s ORDER BY id"
     numbers = [row[0] for row in db.execute(sql, (share.id,))]
     for at, one in more.ended:

@@ -27,6 +27,8 @@ Head = tuple[str, str, str, str | None, str | None, int, str, int | None]
 CALL = tuple(field.name for field in fields(Call))
 QUOTED = ("partial", "cut")
 """A model's words, kept as JSON strings: no text is too odd for those."""
+BEFOREHAND = ("begun", "lease")
+"""What is known of a call before it is sent, and stays as it was written."""
 
 
 def now() -> str:

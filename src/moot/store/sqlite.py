@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from moot.store import Call, Conflict, Hit, Listing, NotFound, Share, Stored, StoreError
 from moot.store.file import File, at_once, back_up, pragma
 from moot.store.groups import Writer
+from moot.store.leases import TAKEN, Leases
 from moot.store.rows import (
+    BEFOREHAND,
     CALL,
     Head,
     Level,
@@ -58,6 +62,7 @@ _SEARCH = """
     SELECT turns.transcript, turns.seq, turns.turn, turns.at FROM words
     JOIN spoken ON spoken.id = words.rowid JOIN turns USING (transcript, seq)
     WHERE words MATCH ? ORDER BY words.rowid DESC LIMIT ?"""
+_LIVE = "SELECT 1 FROM leases WHERE id = ? AND seen IS NOT NULL"
 _UNINDEXED = """
     SELECT (SELECT count(*) FROM turns LEFT JOIN spoken USING (transcript, seq) WHERE spoken.id IS NULL)
          + (SELECT count(*) FROM spoken LEFT JOIN turns USING (transcript, seq) WHERE turns.turn IS NULL)"""
@@ -131,7 +136,13 @@ class SqliteStore:
     async def begin(self, identity: str, call: Call) -> int:
         """See `Store.begin`."""
         values = call_values(call) | {"begun": now()}
-        return await self._do(lambda db: _ask(db, identity, values))
+
+        def work(db: sqlite3.Connection) -> int:
+            if call.lease and not db.execute(_LIVE, (call.lease,)).fetchone():
+                raise StoreError(TAKEN)
+            return _ask(db, identity, values)
+
+        return await self._do(work)
 
     async def finish(self, number: int, call: Call) -> None:
         """See `Store.finish`."""
@@ -193,6 +204,12 @@ class SqliteStore:
     async def faults(self) -> Sequence[str]:
         """See `Store.faults`."""
         return await self._look(_faults)
+
+    async def leasing(self, work: Callable[[Leases], T]) -> T:
+        """See `Store.leasing`."""
+        return await self._do(
+            lambda db: work(Leases(lambda sql, values: db.execute(sql, values).fetchall(), time.time()))
+        )
 
     async def share(self, identity: str) -> Share:
         """See `Store.share`."""
@@ -306,7 +323,8 @@ def _calls(db: sqlite3.Connection, identity: str) -> tuple[Call, ...]:
 
 def _end(db: sqlite3.Connection, number: int, call: Call) -> None:
     values = call_values(call)
-    del values["begun"]
+    for name in BEFOREHAND:
+        del values[name]
     names = ", ".join(f"{name} = ?" for name in values)
     sql = f"UPDATE calls SET {names} WHERE id = ? AND outcome = 'open'"  # noqa: S608 - names of our own fields
     db.execute(sql, (*values.values(), number))
@@ -329,7 +347,7 @@ def _take(db: sqlite3.Connection, share: Share) -> bool:
     for seq, *row in more.turns:
         _put(db, share.id, seq, (row[0], row[1], row[2]), spoken_words(row[0]))
     for one in more.calls:
-        _ask(db, share.id, call_values(one))
+        _ask(db, share.id, call_values(replace(one, lease="")))
     numbers = [row[0] for row in db.execute("SELECT id FROM calls WHERE transcript = ? ORDER BY id", (share.id,))]
     for at, one in more.ended:
         _end(db, numbers[at], one)
