@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 KILLS = int(os.environ.get("MOOT_TEST_GRID_KILLS", "30"))
 SEED = int(os.environ.get("MOOT_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
-LONGEST = 2.5
+LONGEST = 4.0
 """Seconds from which kills are chosen at most, however slow the machine is."""
 
 MOST_A_GRID = 10
