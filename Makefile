@@ -43,10 +43,11 @@ fix: .venv/.test ## put style right where that can be done without thought
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: .venv/.test ## measure start, what models read for each turn, what caches can serve, and CPU a turn (10 minutes)
+bench: .venv/.test ## measure start, what models read, what caches can serve, dynamics, and CPU a turn (11 minutes)
 	$(BIN)/python bench/start.py
 	$(BIN)/python bench/reading.py
 	$(BIN)/python bench/share.py
+	$(BIN)/python bench/dynamics.py
 	$(BIN)/python bench/overhead.py
 
 bench-peers: .venv/.test ## measure moot beside other people's programs, each in an environment of its own (slow)

@@ -89,6 +89,10 @@ CASES: dict[str, tuple[tuple[str, ...], ...]] = {
     "effect": ((*TRIAL, "--by", "a"), (*TRIAL, "--json")),
     "ratings": (("trials.csv", "--left", "a", "--right", "b", "--winner", "won"),),
     "agreement": (("trials.csv", "--rater", "a", "--item", "post", "--value", "pre", "--level", "nominal"),),
+    "dynamics": (
+        ("trials.csv", "--conversation", "post", "--speaker", "a", "--text", "won"),
+        ("trials.csv", "--conversation", "post", "--speaker", "a", "--text", "won", "--only", "basics", "--json"),
+    ),
     "export": tuple(("last", "--format", one, *more) for one in FORMATS for more in ((), ("-o", f"talk.{one}"))),
     "judge": (("before.json", "--between", "Ada", "Bo", "--judge", "openai:gpt-5", "--no-reasons"),),
     "import": (("talk.json",), ("talk.text",), ("nowhere.txt", "--json")),

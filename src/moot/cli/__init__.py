@@ -47,6 +47,7 @@ COMMANDS = {
     "effect": "Estimate what moved stances, from anyone's table.",
     "ratings": "Rate who beats whom, from anyone's table of verdicts.",
     "agreement": "Tell how far raters agree, from anyone's table.",
+    "dynamics": "Tell how conversations go, from anyone's table of turns.",
     "verify": "Check that the record is whole and agrees with its digests.",
     "export": "Write a conversation as text, Markdown or JSON.",
     "import": "Put conversations from files on record.",

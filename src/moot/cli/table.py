@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +123,8 @@ def _cell(value: object) -> str | None:
             return None
         case str():
             return value
+        case float() if math.isnan(value):
+            return None
         case float() if value.is_integer():
             return str(int(value))
         case list() | dict():

@@ -52,7 +52,7 @@ _SCRIPTS = (
     ("Devanagari", 0x900, 0x97F), ("Thai", 0xE00, 0xE7F), ("Kana", 0x3040, 0x30FF), ("Han", 0x3400, 0x9FFF),
     ("Hangul", 0xAC00, 0xD7AF),
 )  # fmt: skip
-_LATIN = 0x24F
+_LATIN = "\u024f"
 
 
 def basics(heard: Heard) -> Found:
@@ -90,11 +90,12 @@ def language(said: Sequence[str]) -> str:
     """Return in which language or script words are, or nothing where they do not tell."""
     found: Counter[str] = Counter()
     for word in said:
-        first = ord(word[0])
-        if first <= _LATIN:
-            found.update(_KNOWN.get(word, ()))
-        else:
+        if word[0] > _LATIN:
+            first = ord(word[0])
             found.update(name for name, low, high in _SCRIPTS if low <= first <= high)
+        elif word in _KNOWN:
+            for name in _KNOWN[word]:
+                found[name] += 1
     best = found.most_common(2)
     clear = best and best[0][1] >= LEAST_TOLD and (len(best) == 1 or best[0][1] > best[1][1])
     name = best[0][0] if clear else ""

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from moot.forms.phrases import is_wordless
 from moot.measures.dynamics.talks import Figure, Found, Heard, thirds
-from moot.measures.dynamics.words import EMOJI, WINDOW, mattr, mtld
+from moot.measures.dynamics.words import WINDOW, mattr, mtld, pictures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LONGEST_STAGED = 400
-"""Letters from which a turn says more than a stage direction."""
+LONGEST_STAGED, MOST_STAGED = 400, 12
+"""Letters and words above which a turn says more than stage directions do."""
 
 SILENCE = 4
 """Turns in a row without words that make a silence."""
@@ -46,8 +46,11 @@ def collapse(heard: Heard) -> Found:
     """Return how far a talk wastes away, and where its longest silence begins."""
     turns = heard.talk.turns
     counts = [len(said) for said in heard.words]
-    empty = [len(turn.text) <= LONGEST_STAGED and is_wordless(turn.text) for turn in turns]
-    emoji = [len(EMOJI.findall(turn.text)) for turn in turns]
+    empty = [
+        not count or (count <= MOST_STAGED and len(turn.text) <= LONGEST_STAGED and is_wordless(turn.text))
+        for count, turn in zip(counts, turns, strict=True)
+    ]
+    emoji = [pictures(turn.text) for turn in turns]
     letters = sum(len(turn.text) for turn in turns)
     begins, longest = _run(empty)
     said = list(chain.from_iterable(heard.words))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from moot.measures import Score
 from moot.measures.dynamics.markers import CLASSES
 from moot.measures.dynamics.rows import SURROGATES
-from moot.measures.dynamics.talks import Figure
+from moot.measures.dynamics.talks import Across, Figure
 from moot.measures.engines import Certainty, interval, library, missing
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def _score(words: tuple[str, str], value: float | None, of: tuple[Array, Array],
 # Style
 
 
-def style(rows: Rows, counts: Array, sizes: Array) -> dict[str, Array]:
+def style(rows: Rows, counts: Array, sizes: Array) -> Across:
     """Return of each talk how alike its speakers' rates of function words are, and how alike those of strangers are.
 
     Of more than two speakers it is the mean over pairs.
@@ -224,7 +224,7 @@ def style(rows: Rows, counts: Array, sizes: Array) -> dict[str, Array]:
     pairs = _both(key[enough], width)
     real = _matches(rates, [(where[a], where[b]) for a, b in pairs])
     owner = np.array([a // width for a, _ in pairs], dtype=np.int64)
-    total, drawn = np.zeros(len(pairs)), np.zeros(len(pairs))
+    total, drawn = np.zeros((SURROGATES, len(pairs))), np.zeros((SURROGATES, len(pairs)))
     for draw in range(SURROGATES):
         chosen: list[tuple[int, int]] = []
         whose: list[int] = []
@@ -235,15 +235,25 @@ def style(rows: Rows, counts: Array, sizes: Array) -> dict[str, Array]:
                     chosen.append((where[mine], where[theirs]))
                     whose.append(place)
         if chosen:
-            total += np.bincount(whose, _matches(rates, chosen), len(pairs))
-            drawn += np.bincount(whose, minlength=len(pairs))
-    shuffled = np.where(drawn > 0, total / np.maximum(drawn, 1), np.nan)
+            total[draw] = np.bincount(whose, _matches(rates, chosen), len(pairs))
+            drawn[draw] = np.bincount(whose, minlength=len(pairs))
+    count = drawn.sum(axis=0)
+    shuffled = np.where(count > 0, total.sum(axis=0) / np.maximum(count, 1), np.nan)
     amount = len(rows.first)
-    return {
+    each = {
         "style matching": _by_talk(owner, real, amount),
         "style matching, shuffled": _by_talk(owner, shuffled, amount),
         "style matching over shuffled": _by_talk(owner, real - shuffled, amount),
     }
+    told = count > 0
+    usual = float(shuffled[told].mean()) if told.any() else 0.0
+    parts = (
+        (total - drawn * usual)
+        / np.maximum(count, 1)
+        / np.maximum(np.bincount(owner[told], minlength=amount), 1)[owner]
+    )
+    strangers = np.array([np.bincount(owner, part, amount) for part in parts])
+    return Across(each, strangers={"style matching over shuffled": strangers})
 
 
 def _both(keys: Array, width: int) -> list[tuple[int, int]]:

@@ -9,18 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moot.measures.dynamics.rows import SURROGATES
-from moot.measures.dynamics.talks import Figure
+from moot.measures.dynamics.talks import Across, Figure
 from moot.measures.engines import library
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from moot.measures.dynamics.rows import Rows
     from moot.measures.dynamics.talks import Model, Talk
     from moot.measures.engines import Array
 
 BLOCK = 20_000
-"""Texts or pairs that are worked on at a time, so that memory stays small."""
+"""Pairs that are worked on at a time, so that memory stays small."""
+
+TEXTS = 2_000
+"""Texts that are made into vectors at a time, for the same reason."""
 
 _PAIR = "two speakers who answer each other"
 _MATE = "another conversation (of its topic) of the same length to take a surrogate partner from"
@@ -28,15 +31,26 @@ _THREE = f"three answers, and {_MATE}"
 _AFTER = "two turns with words in its first third, and one in its last"
 _OWN = "two speakers with words in its first and its last third"
 
-_CLOSE = "cosine of a turn and the other speaker's turn before it, mean over a talk's turns"
-_SURROGATE = f"the same with the turn at that place of up to {SURROGATES} other talks (of the topic)"
 
+def _figures(by: str, what: str) -> tuple[Figure, ...]:
+    close = f"{what} of a turn and the other speaker's turn before it, mean over a talk's turns"
+    surrogate = f"the same with the turn at that place of up to {SURROGATES} other talks (of the topic)"
+    over = "cosine over a whole talk"
+    return (
+        Figure(f"closeness{by}", "accommodation", "cosine", close, _PAIR),
+        Figure(f"surrogate closeness{by}", "accommodation", "cosine", f"{close}; {surrogate}", _MATE),
+        Figure(f"accommodation{by}", "accommodation", "cosine", f"{close}, less {surrogate}", _MATE, tested=True),
+        Figure(f"accommodation slope{by}", "accommodation", over,
+               f"slope on t / T of: {close}; less that of {surrogate}", _THREE, tested=True),
+    )  # fmt: skip
+
+
+BY_WORDS = ", by words"
+"""Ends the names of figures that look at shared words alone: what those tell, no meaning is needed for."""
+
+LEXICAL = _figures(BY_WORDS, "cosine of the word counts")
 FIGURES = (
-    Figure("closeness", "accommodation", "cosine", _CLOSE, _PAIR),
-    Figure("surrogate closeness", "accommodation", "cosine", _SURROGATE, _MATE),
-    Figure("accommodation", "accommodation", "cosine", f"{_CLOSE}, less {_SURROGATE}", _MATE, tested=True),
-    Figure("accommodation slope", "accommodation", "cosine over a whole talk",
-           f"slope on t / T of: {_CLOSE}, less that of {_SURROGATE}", _THREE, tested=True),
+    *_figures("", "cosine of the vectors"),
     Figure("topic distance", "drift", "1 - cosine",
            "distance of turns from the topic statement, or else from the opening, mean over turns",
            "a turn with words after its opening"),
@@ -51,15 +65,16 @@ FIGURES = (
            "over speakers; 0: nobody can be told apart by it", _OWN, tested=True),
 )  # fmt: skip
 
-Columns = dict[str, "Array"]
-
 
 def vectors_of(texts: Sequence[str], model: Model) -> Array:
     """Return a vector a text: 32-bit, of length 1, or 0 where the model finds nothing in it."""
     np = library("numpy")
     found = np.zeros((len(texts), model.dimension), dtype=np.float32)
-    for at in range(0, len(texts), BLOCK):
-        found[at : at + BLOCK] = model.embed(texts[at : at + BLOCK])
+    for at in range(0, len(texts), TEXTS):
+        some = [
+            text if text.strip() else "" for text in texts[at : at + TEXTS]
+        ]  # white space has tokens, not a meaning
+        found[at : at + TEXTS] = model.embed(some)
     return found
 
 
@@ -74,36 +89,41 @@ def cosines(vectors: Array, others: Array, of: Array, to: Array) -> Array:
     return found
 
 
-def accommodation(rows: Rows, vectors: Array) -> tuple[Columns, Columns]:
+def accommodation(rows: Rows, near: Callable[[Array, Array], Array], by: str = "") -> Across:
     """Return how near answers are to what they answer, and how much nearer than to surrogates.
 
-    First the columns of talks, then those of turns.
+    `near` gives the likeness of rows with rows, and `by` ends the figures' names.
     """
     np = library("numpy")
-    close, surrogate = np.full(len(rows), np.nan), np.zeros(len(rows))
+    close, drawn = np.full(len(rows), np.nan), np.full((SURROGATES, len(rows)), np.nan)
     at = np.flatnonzero(rows.answers)
-    close[at] = cosines(vectors, vectors, at, at - 1)
-    count = np.zeros(len(rows))
+    close[at] = near(at, at - 1)
     for draw in range(SURROGATES):
         partner = rows.partner(draw)
-        at = np.flatnonzero(partner >= 0)
-        found = cosines(vectors, vectors, at, partner[at])
-        told = np.isfinite(found)
-        surrogate[at[told]] += found[told]
-        count[at[told]] += 1
-    surrogate = np.where(count > 0, surrogate / np.maximum(count, 1), np.nan)
+        at = np.flatnonzero((partner >= 0) & np.isfinite(close))
+        drawn[draw, at] = near(at, partner[at])
+    had = np.isfinite(drawn)
+    count = had.sum(axis=0)
+    surrogate = np.where(count > 0, np.where(had, drawn, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
     excess = close - surrogate
-    surrogate = np.where(np.isfinite(excess), surrogate, np.nan)
-    talks = {
-        "closeness": rows.mean(close),
-        "surrogate closeness": rows.mean(surrogate),
-        "accommodation": rows.mean(excess),
-        "accommodation slope": rows.slope(excess),
+    even, tilt = rows.even(np.isfinite(excess)), rows.tilt(np.isfinite(excess))
+    each = {
+        f"closeness{by}": rows.mean(close),
+        f"surrogate closeness{by}": rows.summed(even, surrogate),
+        f"accommodation{by}": rows.summed(even, excess),
+        f"accommodation slope{by}": rows.summed(tilt, excess),
     }
-    return talks, {"closeness": close, "accommodation": excess}
+    usual = float(surrogate[count > 0].mean()) if (count > 0).any() else 0.0
+    parts = np.where(had, drawn - usual, 0) / np.maximum(count, 1)
+
+    def by_draw(weights: Array) -> Array:
+        return np.array([np.bincount(rows.talk, weights * part, len(rows.first)) for part in parts])
+
+    strangers = {f"accommodation{by}": by_draw(even), f"accommodation slope{by}": by_draw(tilt)}
+    return Across(each, {f"closeness{by}": close, f"accommodation{by}": excess}, strangers)
 
 
-def drift(rows: Rows, vectors: Array, talks: Sequence[Talk], model: Model) -> tuple[Columns, Columns]:
+def drift(rows: Rows, vectors: Array, talks: Sequence[Talk], model: Model) -> Across:
     """Return how far turns are from their talk's statement, or its opening, which then is no turn that counts."""
     np = library("numpy")
     told = np.any(vectors, axis=1)
@@ -122,10 +142,10 @@ def drift(rows: Rows, vectors: Array, talks: Sequence[Talk], model: Model) -> tu
     distance[opening[(opening >= 0) & ~stated]] = np.nan
     early, late = (rows.mean(np.where(rows.third(last=last), distance, np.nan)) for last in (False, True))
     figures = {"topic distance": rows.mean(distance), "topic drift": late - early}
-    return figures | {"topic drift slope": rows.slope(distance)}, {"topic distance": distance}
+    return Across(figures | {"topic drift slope": rows.slope(distance)}, {"topic distance": distance})
 
 
-def own_voice(rows: Rows, vectors: Array) -> Columns:
+def own_voice(rows: Rows, vectors: Array) -> Across:
     """Return of each talk how much more a speaker's end is like its own beginning than like the others'."""
     np = library("numpy")
     kept = np.full(len(rows.first), np.nan)
@@ -136,7 +156,7 @@ def own_voice(rows: Rows, vectors: Array) -> Columns:
             starts = _sums(rows.speaker[early], vectors[early])
             ends = _sums(rows.speaker[late], vectors[late])
             kept[at] = _kept(starts, ends)
-    return {"own voice kept": kept}
+    return Across({"own voice kept": kept})
 
 
 def _sums(speakers: Array, vectors: Array) -> dict[int, Array]:

@@ -5,7 +5,7 @@ It must never average over turns of all talks at once, which would count one tal
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from moot.measures import Score
@@ -21,43 +21,79 @@ MOST_CITES = 1_000
 """Turns that a score cites; how many there are in all it says too."""
 
 ROUNDING = 1e-12
+_LEAST_SPREAD = 1e-300
 
 
-def score(figure: Figure, values: Array, units: Array | None, cites: Sequence[tuple[str, int]] = ()) -> Score:
-    """Return the mean of one figure of each talk; NaN is what cannot be told.
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Of a figure: its value for each talk (NaN: cannot be told), what is independent, and what strangers make of it.
 
-    `units` are codes of what is independent; None: talks are.
+    `units` are codes; None: talks are independent. `strangers` are an array of draws x talks, and `mates` says which
+    talk it was that stood in.
     """
+
+    values: Array
+    units: Array | None = None
+    strangers: Array | None = None
+    mates: Array | None = None
+
+
+def score(figure: Figure, found: Columns, cites: Sequence[tuple[str, int]] = ()) -> Score:
+    """Return the mean of one figure of each talk."""
     np = library("numpy")
-    told = np.isfinite(values)
+    told = np.isfinite(found.values)
     n = int(told.sum())
-    more: dict[str, Any] = {"subject": figure.subject, "left_out": len(values) - n}
+    more: dict[str, Any] = {"subject": figure.subject, "left_out": len(found.values) - n}
     if not n:
         why = f"no conversation has {figure.needs}"
         return missing(figure.name, 0, figure.unit, figure.method, why).with_more(more)
-    found = values[told]
-    clusters = None
-    if units is not None:
-        codes = np.unique(units[told], return_inverse=True)[1]
-        found = np.bincount(codes, found) / np.bincount(codes)
-        clusters = len(found)
-    more |= {"sd": float(found.std(ddof=1)) if len(found) > 1 else None, "median": float(np.median(found))}
+    codes = np.full(len(told), -1)
+    codes[told] = np.arange(n) if found.units is None else np.unique(found.units[told], return_inverse=True)[1]
+    weights = np.where(told, 1 / np.bincount(codes[told])[codes], 0.0)
+    means = np.bincount(codes[told], weights[told] * found.values[told])
+    more |= {"sd": float(means.std(ddof=1)) if len(means) > 1 else None, "median": float(np.median(means))}
     if len(cites) > MOST_CITES:
         more["cited_in_all"] = len(cites)
-    plain = _share(figure, found, n) if figure.share and clusters is None else _mean(figure, found, n, clusters)
+    if figure.share and found.units is None:
+        plain = _share(figure, means, n)
+    else:
+        plain = _mean(figure, means, (n, found.units is not None), _error(means, (codes, weights), found))
     return replace(plain, more=more, cites=tuple(cites[:MOST_CITES]))
 
 
-def _mean(figure: Figure, found: Array, n: int, clusters: int | None) -> Score:
-    value = float(found.mean())
-    size = len(found)
-    se = float(found.std(ddof=1)) / size**0.5 if size > 1 else None
-    of = "conversations" if clusters is None else "clusters"
-    spread = max(abs(value), float(found.std()), 1e-300)
-    sure = Certainty(se, size - 1, size, of, spread, tested=figure.tested)
+def _error(means: Array, whose: tuple[Array, Array], found: Columns) -> float | None:
+    """Return the standard error of the mean of independent units.
+
+    Where strangers stand in, a talk has part in others' figures too: it counts by all that it has part in, and what
+    each pair of talks is counted twice for is taken off again.
+    """
+    np = library("numpy")
+    size = len(means)
+    if size < 2:  # noqa: PLR2004 - of one there is no spread
+        return None
+    parts = (means - means.mean()) / size
+    twice = 0.0
+    if found.strangers is not None and found.mates is not None:
+        codes, weights = whose
+        for drawn, mate in zip(found.strangers, found.mates, strict=True):
+            there = (mate >= 0) & (weights > 0)
+            share = weights[there] * drawn[there] / size
+            whom = codes[mate[there]]
+            parts = parts - np.bincount(whom[whom >= 0], share[whom >= 0], size)
+            twice += float((share**2).sum())
+    whole = float((parts**2).sum()) * size / (size - 1)
+    return max(whole - twice, whole / 2) ** 0.5
+
+
+def _mean(figure: Figure, means: Array, counted: tuple[int, bool], se: float | None) -> Score:
+    n, clustered = counted
+    value, size = float(means.mean()), len(means)
+    of = "clusters" if clustered else "conversations"
+    sure = Certainty(se, size - 1, size, of, max(abs(value), float(means.std()), _LEAST_SPREAD), tested=figure.tested)
     low, high, p = interval(value, sure)
-    over = of if clusters is None else "clusters, each the mean of its conversations"
-    method = f"{figure.method}; mean over {over}, Student's t({max(size - 1, 0)})"
+    over = f"{of}, each the mean of its conversations" if clustered else of
+    method = f"{figure.method}; mean over {over}, Student's t({size - 1})"
+    clusters = size if clustered else None
     return Score(figure.name, value, sure.shown(), low, high, n, clusters, figure.unit, method, sure.why_not(), p)
 
 

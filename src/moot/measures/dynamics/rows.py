@@ -60,26 +60,40 @@ class Rows:
         found[at[other]] = row[other]
         return found
 
+    def even(self, told: Array) -> Array:
+        """Return weights of rows that make a sum over a talk the mean of its rows that are told."""
+        np = library("numpy")
+        count = np.bincount(self.talk[told], minlength=len(self.first))
+        return np.where(told, 1 / np.maximum(count, 1)[self.talk], 0.0)
+
+    def tilt(self, told: Array) -> Array:
+        """Return weights of rows that make a sum over a talk the slope on t / T over its rows that are told."""
+        np = library("numpy")
+        x = np.where(told, (self.place + 1) / np.maximum(self.length, 1)[self.talk], 0.0)
+        count = np.bincount(self.talk[told], minlength=len(self.first))
+        from_mean = np.where(
+            told, x - (np.bincount(self.talk, x, len(self.first)) / np.maximum(count, 1))[self.talk], 0.0
+        )
+        spread = np.bincount(self.talk, from_mean**2, len(self.first))
+        enough = (count >= 3) & (spread > 0)  # noqa: PLR2004 - through two points any line goes
+        return np.where(enough, 1 / np.where(enough, spread, 1), 0.0)[self.talk] * from_mean
+
+    def summed(self, weights: Array, values: Array) -> Array:
+        """Return the weighted sum of a column over each talk; NaN where no row has a weight."""
+        np = library("numpy")
+        used = weights != 0
+        total = np.bincount(self.talk[used], weights[used] * values[used], len(self.first))
+        return np.where(np.bincount(self.talk[used], minlength=len(self.first)) > 0, total, np.nan)
+
     def mean(self, values: Array) -> Array:
         """Return the mean of a column over each talk's rows that have one; NaN where none has."""
         np = library("numpy")
-        told = np.isfinite(values)
-        total = np.bincount(self.talk[told], values[told], len(self.first))
-        count = np.bincount(self.talk[told], minlength=len(self.first))
-        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        return self.summed(self.even(np.isfinite(values)), values)
 
     def slope(self, values: Array) -> Array:
         """Return the slope of a column on t / T over each talk's rows that have one; NaN where fewer than three do."""
         np = library("numpy")
-        x = (self.place + 1) / self.length[self.talk]
-        told = np.isfinite(values)
-        x, y, talk = x[told], values[told], self.talk[told]
-        n, sx, sy = (np.bincount(talk, each, len(self.first)) for each in (np.ones(len(x)), x, y))
-        count = np.maximum(n, 1)
-        dx, dy = x - (sx / count)[talk], y - (sy / count)[talk]
-        sxx, sxy = np.bincount(talk, dx * dx, len(self.first)), np.bincount(talk, dx * dy, len(self.first))
-        enough = (n >= 3) & (sxx > 0)  # noqa: PLR2004 - through two points any line goes
-        return np.where(enough, sxy / np.where(enough, sxx, 1), np.nan)
+        return self.summed(self.tilt(np.isfinite(values)), values)
 
     def third(self, *, last: bool) -> Array:
         """Return which rows are in the first, or the last, third of their talk's turns."""

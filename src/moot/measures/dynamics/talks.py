@@ -85,6 +85,19 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Across:
+    """What a subject finds that needs all talks: columns of talks, of turns, and of what strangers do.
+
+    `strangers` tell, for a figure that is held against surrogates, how much each draw's surrogate makes of it, less
+    what it makes on average: an array of draws x talks.
+    """
+
+    each: Mapping[str, Array]
+    turns: Mapping[str, Array] = field(default_factory=dict[str, "Array"])
+    strangers: Mapping[str, Array] = field(default_factory=dict[str, "Array"])
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """What a figure of each talk is called, measures, and needs so that it can be told.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from moot.measures.dynamics.agreeing import thirds_of
 from moot.measures.dynamics.talks import Figure, Found, Heard
-from moot.measures.dynamics.words import EMOJI
+from moot.measures.dynamics.words import pictures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -76,8 +76,7 @@ def theming(themes: Mapping[str, str]) -> Callable[[Heard], Found]:
         for name, each in zip(names, counts, strict=True):
             figures[f"theme {name}"] = 1_000 * sum(each) / sum(sizes) if sum(sizes) else None
             figures[f"theme {name}, drift"] = _drift(each, sizes)
-        pictures = [len(EMOJI.findall(turn.text)) for turn in heard.talk.turns]
-        figures["emoji, drift"] = _drift(pictures, sizes)
+        figures["emoji, drift"] = _drift([pictures(turn.text) for turn in heard.talk.turns], sizes)
         turns = {f"theme {name}": _rates(each, sizes) for name, each in zip(names, counts, strict=True)}
         return Found(figures, turns)
 

@@ -20,8 +20,9 @@ DROP = 0.72
 
 _ALONE = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0963\u0966-\u0dff"
-_IN = rf"(?:[^\W_{_ALONE}]|[{_MARKS}])"
-_WORD = re.compile(rf"[{_ALONE}]|{_IN}+(?:['\u2019]{_IN}+)*")
+_IN = rf"(?:[^\W_{_ALONE}]+|[{_MARKS}]+)+"
+_WORD = re.compile(rf"[{_ALONE}]|{_IN}(?:'{_IN})*")
+_PLAIN = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*")
 
 EMOJI = re.compile("[\u2600-\u27bf\u2b50\u2b55\U0001f1e6-\U0001f1ff\U0001f300-\U0001f64f\U0001f680-\U0001faff]")
 """Pictures, one a sign: those that are put together of several count once for each that can be seen alone."""
@@ -29,7 +30,14 @@ EMOJI = re.compile("[\u2600-\u27bf\u2b50\u2b55\U0001f1e6-\U0001f1ff\U0001f300-\U
 
 def words(text: str) -> list[str]:
     """Return the words of a text: Unicode NFC, lower case, the apostrophe straight."""
+    if text.isascii():  # the same, much faster
+        return _PLAIN.findall(text.lower())
     return _WORD.findall(unicodedata.normalize("NFC", text).lower().replace("\u2019", "'"))
+
+
+def pictures(text: str) -> int:
+    """Return how many pictures a text has."""
+    return 0 if text.isascii() else len(EMOJI.findall(text))
 
 
 def collapsed(text: str) -> str:
