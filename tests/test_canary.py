@@ -86,6 +86,8 @@ CASES: dict[str, tuple[tuple[str, ...], ...]] = {
     "search": (("see",), ("see", "--json")),
     "view": (("last", "--as", "Ada"), ("last", "--as", "Ada", "--json")),
     "verify": ((), ("--json",)),
+    "measure": (("last",), ("last", "--json", "--csv", "scores.csv")),
+    "counterfactual": (("last", "--of", "Ada", "--claim", CLAIM, "--probes", "1", "--turn", "1"),),
     "effect": ((*TRIAL, "--by", "a"), (*TRIAL, "--json")),
     "ratings": (("trials.csv", "--left", "a", "--right", "b", "--winner", "won"),),
     "agreement": (("trials.csv", "--rater", "a", "--item", "post", "--value", "pre", "--level", "nominal"),),
@@ -121,6 +123,7 @@ UNWELCOME = {
     "keys remove google",
     "models fetch nowhere",
     "models remove nowhere",
+    "serve --host 0.0.0.0",
     "db backup kept.db --json",
     f"db copy ../moot.db postgresql://me:{KEPT}@127.0.0.1:9/moot",
 }

@@ -44,6 +44,8 @@ COMMANDS = {
     "serve": "Read, watch and lead conversations in the browser.",
     "search": "Find the turns in which words were said.",
     "view": "Show the exact request that a participant was sent for a turn.",
+    "measure": "Measure recorded conversations: who moved whom, and how surely.",
+    "counterfactual": "Find the turns that moved somebody, by leaving each out on a fork.",
     "effect": "Estimate what moved stances, from anyone's table.",
     "ratings": "Rate who beats whom, from anyone's table of verdicts.",
     "agreement": "Tell how far raters agree, from anyone's table.",

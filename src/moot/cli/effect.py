@@ -12,6 +12,7 @@ from moot.cli.terminal import console, print_json, safe
 from moot.measures import Score
 from moot.measures.effects import ESTIMATORS, allowed, estimate, families, terciles, usual
 from moot.measures.engines import versions
+from moot.measures.permuted import by_chance
 from moot.measures.room import room
 from moot.measures.sample import Asked, gather, unequal
 from moot.transcript import Invalid
@@ -91,7 +92,7 @@ def _all(gathered: Gathered, asked: Asked, chosen: Sequence[Estimator]) -> tuple
     notes: list[str] = []
     for one in chosen:
         try:
-            found += estimate(gathered.sample, asked, one)
+            found += by_chance(gathered.sample, estimate(gathered.sample, asked, one))
         except Invalid as fault:
             if len(chosen) == 1:
                 raise
@@ -136,6 +137,8 @@ def _print(document: dict[str, Any], found: Sequence[Score]) -> None:
     for one in found:
         if one.why:
             write(f"{_name(one)}: {one.why}")
+        if "p_permutation" in one.more:
+            write(f"{_name(one)}: p by permutation {figure(one.more['p_permutation'], 2)} ({one.more['permutation']})")
     if "room" in document:
         _print_room(document, write)
     write(f"Multiplicity: {document['multiplicity']}.")

@@ -35,6 +35,17 @@ class Case:
     about: str
     people: tuple[Participant, ...]
     interleaved: bool = False
+    topic: str = ""
+    sides: tuple[tuple[tuple[str, ...], str], ...] = ()
+
+    def source(self) -> dict[str, Any]:
+        """Return what a judgement's heading says of the two sides, which no judge is shown: measures need it."""
+        if len(self.words) == 1:
+            return {}
+        told: dict[str, Any] = {"topic": self.topic}
+        for letter, title, (voices, argues) in zip("ab", self.titles, self.sides, strict=True):
+            told |= {letter: title, f"{letter}_voices": voices, f"{letter}_argues": argues}
+        return told
 
 
 @click.command(short_help="Have judges vote on recorded words by a rubric, blind.")
@@ -83,7 +94,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
         orders = (False, True) if len(case.words) > 1 else (False,)
         headings = [
             Heading((one,), title=f"Judged: {' / '.join(case.titles)}"[:80], form="judge",
-                    arguments=freeze(plan | {"swap": swap}), seed=seed + number)
+                    arguments=freeze(plan | {"swap": swap}), seed=seed + number, source=freeze(case.source()))
             for one in people for number in range(repeats) for swap in orders
         ]  # fmt: skip
         open_form(headings[0])
@@ -103,7 +114,10 @@ async def _case(store: Store, sources: Sequence[str], between: tuple[str, str] |
             return _between(one, first, second)
         case [one, other], None:
             about = f"{one.about} / {other.about}"
-            return Case((_blind(one), _blind(other)), (one.title, other.title), about, (*one.people, *other.people))
+            people, titles = (*one.people, *other.people), (one.title, other.title)
+            topic = one.topic if one.topic == other.topic else " / ".join(filter(None, (one.topic, other.topic)))
+            sides = tuple((_voices(each), "") for each in (one, other))
+            return Case((_blind(one), _blind(other)), titles, about, people, topic=topic, sides=sides)
         case _:
             raise click.UsageError("judge one conversation, two, or two speakers of one: --between NAME NAME")
 
@@ -137,7 +151,14 @@ def _between(source: Source, first: str, second: str) -> Case:
     sides = (runs[0][0], second if runs[0][0] == first else first)
     words = tuple(tuple("\n\n".join(said) for by, said in runs if by == side) for side in sides)
     people = tuple(one for one in source.people if one.name in sides)
-    return Case(words, sides, source.about, people, interleaved=True)
+    told = tuple((_voices(source, side), source.argues.get(side, "")) for side in sides)
+    return Case(words, sides, source.about, people, interleaved=True, topic=source.topic, sides=told)
+
+
+def _voices(source: Source, *names: str) -> tuple[str, ...]:
+    """Return the voices of those who spoke, or of these alone."""
+    spoke = names or [one.by for one in source.pieces]
+    return tuple(sorted({one.voice for one in source.people if one.name in spoke}))
 
 
 def plan_of(case: Case, rubric: str, scale: int, *, reasons: bool) -> dict[str, Any]:

@@ -53,7 +53,6 @@ class Outcome:
 
 async def carry_all(store: Store, headings: Sequence[Heading], most: int) -> Outcome:
     """Carry these conversations on to their ends, at most so many at a time, beginning those that are not on record."""
-    unfinished: list[str] = []
     identities = [identity_of(Transcript(heading)) for heading in headings]
     for identity, heading in zip(identities, headings, strict=True):
         try:
@@ -65,8 +64,12 @@ async def carry_all(store: Store, headings: Sequence[Heading], most: int) -> Out
         else:
             if not closed:
                 await ready(heading)
-        if not closed:
-            unfinished.append(identity)
+    return await carry_begun(store, identities, most)
+
+
+async def carry_begun(store: Store, identities: Sequence[str], most: int) -> Outcome:
+    """Carry these conversations, which are on record, on to their ends."""
+    unfinished = [one for one in identities if (await store.read(one)).listing.closed is None]
     ended = await _carry(store, unfinished, most)
     troubles = tuple(str(one) for one in ended if isinstance(one, VoiceError))
     limit = any(isinstance(one, Pause) and one.limit for one in ended)

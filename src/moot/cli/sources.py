@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -24,6 +24,9 @@ Split = Literal["sections", "paragraphs", "whole"]
 
 DIGEST_BYTES = 16
 SHORTEST_MODEL = 3
+SIDES = {"proposition": "for", "opposition": "against", "author": "for", "critic": "against"}
+"""What those argue for whom a debate or an exchange of letters names so."""
+
 _SECTION = re.compile(r"^(?=#{1,6} \S)", re.MULTILINE)
 
 
@@ -37,12 +40,17 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What there is to read; `about` names it for the record, `people` are those who spoke in it."""
+    """What there is to read; `about` names it for the record, `people` are those who took part in it.
+
+    `topic` is what it is about, and `argues` who spoke for and who against that, where its form says so.
+    """
 
     title: str
     about: str
     pieces: tuple[Piece, ...]
     people: tuple[Participant, ...] = ()
+    topic: str = ""
+    argues: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 async def source_of(store: Store, given: str, split: Split = "sections") -> Source:
@@ -63,7 +71,10 @@ def of_transcript(transcript: Transcript, about: str, usual: str) -> Source:
     """Return what was said aloud to all in a conversation, piece by piece."""
     heard = [turn for turn in transcript.turns if turn.heard_by is None and turn.text.strip()]
     pieces = tuple(Piece(turn.speaker, turn.text.strip()) for turn in heard)
-    return Source(transcript.heading.title or usual, about, pieces, transcript.heading.participants)
+    heading, told = transcript.heading, dict(transcript.heading.arguments)
+    topic = next((str(told[one]) for one in ("motion", "claim") if told.get(one)), heading.topic or heading.title)
+    argues = {str(told.get(name, "")): side for name, side in SIDES.items() if name in told}
+    return Source(heading.title or usual, about, pieces, heading.participants, topic, argues)
 
 
 def _of_file(given: str, split: Split) -> Source | None:

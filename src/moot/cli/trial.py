@@ -40,6 +40,7 @@ NAMES = ("Alex", "Sam")
 @click.option("--topic", default="", help="What the control arm talks about.")
 @click.option("--message", default="", metavar="TEXT", help="The message of the arm 'message', already written.")
 @click.option("--delayed", type=click.IntRange(0), default=0, help="Ask once more after so many unrelated turns.")
+@click.option("--every", type=click.IntRange(0), default=0, help="Ask within the talk too, after each so many turns.")
 @click.option("--repeats", type=click.IntRange(1), default=1, show_default=True, help="Trials, each with its own seed.")
 @click.option("--name", "names", multiple=True, help="What target and persuader go by (default: Alex, Sam).")
 @click.option("--brief", "briefs", multiple=True, metavar="[NAME=]TEXT", help="What only that one is told first.")
@@ -60,6 +61,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     topic: str,
     message: str,
     delayed: int,
+    every: int,
     repeats: int,
     names: tuple[str, ...],
     briefs: tuple[str, ...],
@@ -86,6 +88,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     specs = tuple(parse(one) for one in (target, persuader) if one)
     told = {"claim": claim, "target": called[0], "persuader": called[1], "arm": arm, "side": side, "probes": probes}
     plan = told | {"turns": turns, "topic": topic, "message": message, "scale": scale, "delayed": delayed}
+    plan |= {"every": every} if every else {}  # what stands in a heading is in its id
 
     async def work(store: Store) -> None:
         people = await cast(store, specs, called[: len(specs)], briefs, "")

@@ -63,7 +63,7 @@ Maker = Callable[..., Form]
 SHELF: Mapping[str, str] = MappingProxyType(
     {
         name: f"moot.forms.{name}"
-        for name in ("talk", "ask", "letters", "interview", "debate", "panel", "trial", "audience", "judge")
+        for name in ("talk", "ask", "letters", "interview", "debate", "panel", "trial", "audience", "judge", "without")
     }
 )
 """Which file holds which form; each is imported when a heading names it."""

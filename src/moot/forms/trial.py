@@ -42,6 +42,7 @@ def trial(  # noqa: PLR0913 - a trial is planned whole, and all of it stands in 
     message: str = "",
     scale: int = 7,
     delayed: int = 0,
+    every: int = 0,
 ) -> Form:
     """Return the form of a trial of persuasion.
 
@@ -49,13 +50,14 @@ def trial(  # noqa: PLR0913 - a trial is planned whole, and all of it stands in 
     directions of the scale), before and after. In between, by `arm`: so many `turns` with the persuader; a single
     `message` that the persuader writes, unless it is given; or, as a control, so many turns about an unrelated `topic`.
     `side` is what the persuader argues for, "opposite" being against what the target said. After `delayed` further
-    turns about the topic, the target is asked a third time.
+    turns about the topic, the target is asked a third time. With `every`, it is also asked within the talk, after each
+    so many turns of it: ballots are in nobody's view, so that this changes nothing for a model.
     """
     check_scale(claim, scale, probes)
     if target == persuader:
         raise Invalid(f"a trial needs two: {target!r} cannot be both target and persuader")
-    if turns < 1 or delayed < 0:
-        raise Invalid("a trial has one turn or more, and 0 or more before the last asking")
+    if turns < 1 or delayed < 0 or every < 0:
+        raise Invalid("a trial has one turn or more, and 0 or more before the last asking and between others")
     if message and arm != "message":
         raise Invalid(f"a message is given, but the arm is {arm!r}: messages are of the arm 'message'")
     asked = asked_of(target, pairs(claim, scale, probes))
@@ -69,13 +71,20 @@ def trial(  # noqa: PLR0913 - a trial is planned whole, and all of it stands in 
         if begun is not None:
             return begun
         argued = side_of(transcript.turns[:at], claim, target, side, scale, probes, transcript.heading.seed)
-        steps = (*both.exposure(arm, argued, turns, message), *asked)
+        steps = (*probed(both.exposure(arm, argued, turns, message), asked, every), *asked)
         if delayed:
             steps = (*steps, *both.unrelated(_AGAIN, delayed), *asked)
         step, _ = first_undone(steps, transcript.turns[at:])
         return step or Close("the target has stated where it stands, before and after")
 
     return move
+
+
+def probed(steps: Sequence[Step], asked: Sequence[Step], every: int) -> tuple[Step, ...]:
+    """Return a talk with these askings after each `every` turns of it (0: nowhere), but for its end."""
+    spoken = [at for at, step in enumerate(steps) if isinstance(step, Speak)]
+    within = set(spoken[every - 1 : -1 : every]) if every else set[int]()
+    return tuple(one for at, step in enumerate(steps) for one in ((step, *asked) if at in within else (step,)))
 
 
 _PLAIN = "Say what you think, in a few sentences a turn."

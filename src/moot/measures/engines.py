@@ -96,9 +96,19 @@ def interval(value: float, sure: Certainty) -> tuple[float | None, float | None,
 
 def holm(found: Sequence[Score]) -> tuple[Score, ...]:
     """Return figures of one family with p as Holm adjusts it, and of how many comparisons they are."""
+    return _adjusted(found, "holm", "p_holm")
+
+
+def benjamini_hochberg(found: Sequence[Score]) -> tuple[Score, ...]:
+    """Return figures that nobody planned, with p as Benjamini and Hochberg (1995) adjust it, and how many they are."""
+    return _adjusted(found, "fdr_bh", "p_bh")
+
+
+def _adjusted(found: Sequence[Score], method: str, called: str) -> tuple[Score, ...]:
     tests = [one.p for one in found if one.p is not None]
-    if len(tests) < 2:  # noqa: PLR2004 - one comparison needs no adjustment
-        return tuple(one.with_more({"comparisons": len(tests), "p_holm": one.p}) for one in found)
-    adjusted = iter(library("statsmodels.stats.multitest").multipletests(tests, method="holm")[1])
     counted = {"comparisons": len(tests)}
-    return tuple(one.with_more(counted | {"p_holm": None if one.p is None else float(next(adjusted))}) for one in found)
+    if len(tests) < 2:  # noqa: PLR2004 - one comparison needs no adjustment
+        return tuple(one.with_more(counted | {called: one.p}) for one in found)
+    corrected = iter(library("statsmodels.stats.multitest").multipletests(tests, method=method)[1])
+    told = [None if one.p is None else float(next(corrected)) for one in found]
+    return tuple(one.with_more(counted | {called: p}) for one, p in zip(found, told, strict=True))

@@ -17,7 +17,7 @@ from moot.measures.readers import TURNED, turned_by
 from moot.transcript import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from moot.forms.stance import Probe
     from moot.transcript import Transcript, Turn
@@ -120,11 +120,21 @@ def shift(transcript: Transcript) -> Shift:
     left, at = first_undone(steps, turns)
     side = None if left else side_of(turns[:at], claim, target, told["side"], scale, int(told["probes"]), heading.seed)
     rest = turns[at:] if left is None else ()
+    talked = rest
+    for _ in range(askings_within(told)):
+        waiting, then = first_undone(steps, rest)
+        rest = rest[then:] if waiting is None else ()
     waiting, then = first_undone(steps, rest)
     later = stance_of(target, probes, rest[then:] if waiting is None else ()) if told["delayed"] else None
-    refused = sum(turn.speaker == told["persuader"] and turn.stop in ("refusal", "filtered") for turn in rest)
+    refused = sum(turn.speaker == told["persuader"] and turn.stop in ("refusal", "filtered") for turn in talked)
     before, after = stance_of(target, probes, turns[:at] if left is None else turns), stance_of(target, probes, rest)
     return Shift(str(told["arm"]), side, scale, before, after, later, refused)
+
+
+def askings_within(told: Mapping[str, Any]) -> int:
+    """Return how often a target is asked within the talk of a trial with these arguments."""
+    every, turns = int(told["every"]), int(told["turns"])
+    return (turns - 1) // every if every and told["arm"] != "message" else 0
 
 
 def shifts(found: Sequence[Shift]) -> Score:
