@@ -9,21 +9,17 @@ import asyncio
 import contextlib
 import itertools
 import os
-import signal
-import socket
+import random
 import sys
-import tempfile
-import threading
-import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import TYPE_CHECKING, LiteralString
+from typing import TYPE_CHECKING, get_args
 from urllib.parse import quote
 
 import psycopg
 import pytest
 
-from fakes.postgres import Postgres, database
+from fakes.postgres import Cable, Postgres, What, database, strike
 from moot.store import Call, Conflict, StoreError, open_store
 from moot.store.postgres import PostgresStore
 from moot.transcript import Heading, Participant, Text, Transcript, Turn, as_json, digest, digests, link
@@ -36,10 +32,8 @@ pytestmark = pytest.mark.anyio
 HEADING = Heading((Participant("Ada", "script:a"),))
 CALL = Call(0, "Ada", "script:a", "d" * 32)
 CONVERSATIONS = 8
-BACKENDS: LiteralString = """
-    SELECT pid FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"""
-PORT = ".s.PGSQL.5432"
+KILLS = int(os.environ.get("MOOT_TEST_DB_KILLS", "20"))
+SEED = int(os.environ.get("MOOT_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
 
 
 def turn(text: str) -> Turn:
@@ -98,108 +92,37 @@ async def write_through(store: PostgresStore, harm: Callable[[], Awaitable[None]
     assert await store.faults() == []
 
 
-async def test_a_backend_that_is_ended_again_and_again_costs_no_turn_and_doubles_none(url: str) -> None:
-    async def harm() -> None:
-        ended = 0
-        with psycopg.connect(url, autocommit=True) as db:
-            while ended < 20:
-                await asyncio.sleep(0.03)
-                ended += len(db.execute(f"SELECT pg_terminate_backend(pid) FROM ({BACKENDS})").fetchall())
-
-    async with PostgresStore(url) as store:
-        await write_through(store, harm)
-
-
-def kill_one(url: str) -> None:
-    """Kill a backend: all others are ended with it, and the server replays its log."""
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        with contextlib.suppress(psycopg.OperationalError, ProcessLookupError), psycopg.connect(url) as db:
-            for (pid,) in db.execute(BACKENDS).fetchall():
-                assert pid > 1
-                os.kill(pid, signal.SIGKILL)
-                return
-        time.sleep(0.02)
-    pytest.fail("there was no backend to kill")
-
-
-async def test_a_backend_that_is_killed_costs_no_turn_and_doubles_none(url: str, server: Postgres) -> None:
-    async def harm() -> None:
-        for _ in range(3):
-            await asyncio.sleep(0.1)
-            await asyncio.to_thread(kill_one, url)
-            await asyncio.to_thread(server.wait)
-
-    async with PostgresStore(url) as store:
-        await write_through(store, harm)
-
-
-async def test_a_server_that_is_killed_and_started_again_costs_no_turn_and_doubles_none(
-    url: str, server: Postgres
+@pytest.mark.parametrize("what", get_args(What))
+async def test_whatever_of_a_database_is_killed_again_and_again_no_turn_is_lost_or_doubled(
+    url: str, server: Postgres, what: What
 ) -> None:
+    """The postmaster or a backend with SIGKILL, a session by an administrator, a connection cut on its way."""
+    cable = Cable(server.folder)
+    chance = random.Random(SEED)
+    hits: Counter[str] = Counter()
+
     async def harm() -> None:
-        for _ in range(3):
+        for _ in range(KILLS):
+            await asyncio.sleep(chance.uniform(0, 0.05))
+            hits[await asyncio.to_thread(strike, what, server, cable, url)] += 1
+            await asyncio.to_thread(server.wait)
             await asyncio.sleep(0.1)
-            await asyncio.to_thread(server.kill)
-            await asyncio.to_thread(server.start)
 
-    async with PostgresStore(url) as store:
-        await write_through(store, harm)
-
-
-class Line:
-    """A line to a server's socket that can be cut before or after a commit has gone through."""
-
-    def __init__(self, real: Path) -> None:
-        self._real = real
-        self.folder = Path(tempfile.mkdtemp(prefix="moot-line-"))
-        self._door = socket.socket(socket.AF_UNIX)
-        self._door.bind(str(self.folder / PORT))
-        self._door.listen()
-        self.cut_next: str = ""
-        self.cuts = 0
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._door.shutdown(socket.SHUT_RDWR)
-        self._door.close()
-        (self.folder / PORT).unlink()
-        self.folder.rmdir()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                ours, _ = self._door.accept()
-                theirs = socket.socket(socket.AF_UNIX)
-                theirs.connect(str(self._real / PORT))
-                threading.Thread(target=self._carry, args=(ours, theirs, True), daemon=True).start()
-                threading.Thread(target=self._carry, args=(theirs, ours, False), daemon=True).start()
-
-    def _carry(self, one: socket.socket, other: socket.socket, is_asking: bool) -> None:  # noqa: FBT001 - a thread's
-        with contextlib.suppress(OSError):
-            while heard := one.recv(65536):
-                cut = self.cut_next if is_asking and b"COMMIT" in heard else ""
-                if cut:
-                    self.cut_next = ""
-                    self.cuts += 1
-                    one.shutdown(socket.SHUT_RDWR)  # so that no answer comes back
-                    if cut == "after":
-                        other.sendall(heard)
-                        time.sleep(0.02)
-                    break
-                other.sendall(heard)
-        for end in (one, other):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        one.close()
+    try:
+        async with PostgresStore(cable.url(url)) as store:
+            await write_through(store, harm)
+    finally:
+        cable.close()
+    print(f"{what}, killed with seed {SEED}: {dict(hits)}")  # noqa: T201 - shown with -s, or where the test fails
+    assert hits.total() == KILLS
+    assert hits["in a transaction"] + hits["in a commit"] > 0
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_commit_whose_answer_is_lost_is_looked_up_before_it_is_repeated(
     url: str, server: Postgres, when: str
 ) -> None:
-    line = Line(server.folder)
+    line = Cable(server.folder)
 
     async def harm() -> None:
         for _ in range(20):
@@ -209,8 +132,7 @@ async def test_a_commit_whose_answer_is_lost_is_looked_up_before_it_is_repeated(
                 await asyncio.sleep(0.002)
 
     try:
-        address = url.replace(quote(str(server.folder), safe=""), quote(str(line.folder), safe=""))
-        async with PostgresStore(address) as store:
+        async with PostgresStore(line.url(url)) as store:
             await write_through(store, harm)
     finally:
         line.close()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 OK = 0
+ROOM = 500_000_000
 FULL, OPENING, READING = 13, 14, 266  # SQLITE_FULL, _CANTOPEN, _IOERR_READ
 WRITING, SYNCING, CUTTING = 778, 1034, 1546  # SQLITE_IOERR_WRITE, _FSYNC, _TRUNCATE
 JOURNALS = 0x0800 | 0x4000 | 0x80000
@@ -309,9 +310,15 @@ def listening(folder: Path) -> Generator[Disk]:
 @contextmanager
 def quick() -> Generator[Path]:
     """Make a folder in memory, where there is such a place, and remove it in the end."""
-    memory = "/dev/shm"  # noqa: S108 - a folder of a name that nobody can guess is made in it
-    folder = Path(tempfile.mkdtemp(prefix="moot-disk-", dir=memory if os.access(memory, os.W_OK) else None))
+    folder = in_memory("moot-disk-")
     try:
         yield folder
     finally:
         shutil.rmtree(folder)
+
+
+def in_memory(prefix: str) -> Path:
+    """Make a folder where to sync costs nothing, if there is room enough; it is as good after a kill as any other."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of a name that nobody can guess is made in it
+    is_there = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=memory if is_there else None))

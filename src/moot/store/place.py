@@ -6,6 +6,7 @@ It must never print a password.
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -53,6 +54,8 @@ class Place:
         """Return a new connection whose commits are on disk when they return."""
         import psycopg  # noqa: PLC0415 - an optional extra
 
+        if not (log := logging.getLogger("psycopg")).hasHandlers():
+            log.addHandler(logging.NullHandler())  # else it warns on stderr of what is raised, too
         db = psycopg.connect(self._url, connect_timeout=CONNECT_SECONDS, client_encoding="utf8", autocommit=True)
         db.execute("SET synchronous_commit = on")
         return db
