@@ -72,7 +72,11 @@ CASES: dict[str, tuple[tuple[str, ...], ...]] = {
     "experiment run": (("grid.toml",), ("grid.toml", "--jsonl")),
     "experiment status": (("grid.toml",), ("grid.toml", "--json")),
     "experiment retry": (("grid.toml",),),
-    "experiment export": (("grid.toml",), ("grid.toml", "--format", "jsonl", "-o", "grid.jsonl")),
+    "experiment export": (
+        ("grid.toml",),
+        ("grid.toml", "--format", "jsonl", "-o", "grid.jsonl"),
+        ("grid.toml", "--afterwards"),
+    ),
     "scenarios": ((), ("backrooms",)),
     "serve": (("--host", "0.0.0.0"),),  # is refused; what pages show is tests/test_web.py's business
     "talk": tuple((*pair, "Talk.", *CAST) for pair in ADDRESSES),

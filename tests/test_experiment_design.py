@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moot.experiment.afterwards import subjects
 from moot.experiment.design import cells_of, identity_of, read_design, said
-from moot.experiment.plan import LENGTHS, MOST_TURNS, loads, power_of, sealed, unsealed, whole
+from moot.experiment.plan import LENGTHS, MOST_TURNS, loads, sample, sealed, sort_of, unsealed, whole
 from moot.forms import maker_of
+from moot.measures import power
+from moot.measures.power import power_of
 from moot.transcript import Heading, Invalid, Participant, freeze
 
 if TYPE_CHECKING:
@@ -161,13 +164,39 @@ def test_a_file_nested_too_deeply_is_no_crash() -> None:
 
 
 def test_the_power_of_a_comparison_agrees_with_the_textbook() -> None:
-    """Cohen's tables: d 0.5 and 80 % take 64 a group by t, 63 by the normal; of 15.6 on 0 to 100, 956 for 2 points."""
-    assert power_of(0.5, 1, 63).needed == 63
-    assert power_of(0.5, 1, 63).power == pytest.approx(0.80, abs=0.005)
-    assert power_of(2, 15.6, 956).needed == 956
+    """Cohen's tables: d 0.5 and 80 % take 64 a group by t, 63 by the normal, and d 0.8 and 26 a group have 81 %."""
+    assert (power_of(0.5, 1, 64).needed, power_of(0.5, 1, 64).needed_normal) == (64, 63)
+    assert power_of(0.5, 1, 64).power == pytest.approx(0.80, abs=0.005)
+    assert power_of(0.8, 1, 26).power == pytest.approx(0.81, abs=0.005)
     assert power_of(1e-9, 1, 10).power == pytest.approx(0.05, abs=1e-4)
+    assert (power_of(100, 1, 5).power, power_of(100, 1, 5).needed) == (1.0, 2)
+    assert power_of(1, 1, 1).power == 0
     with pytest.raises(Invalid):
         power_of(0, 1, 10)
+
+
+@pytest.mark.parametrize(("points", "normal"), [(2, 956), (3, 425), (5, 153), (10, 39)])
+def test_a_residual_spread_of_15_6_points_takes_as_many_an_arm_as_is_published(points: int, normal: int) -> None:
+    found = power_of(points, 15.6, 100)
+    assert found.needed_normal == normal
+    assert found.needed == normal + 1  # as Student's t has it
+    assert power_of(points, 15.6, normal).power == pytest.approx(0.8, abs=0.007)
+    assert power_of(points, 15.6, found.needed).power >= 0.8
+
+
+def test_without_scipy_power_is_nearly_the_same_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = [(d / 10, n) for d in (1, 3, 5, 8, 12, 20) for n in (3, 5, 10, 40, 200)]
+    exact = [power_of(d, 1, n).power for d, n in cases]
+    needed = [power_of(points, 15.6, 100).needed for points in (2, 3, 5, 10)]
+
+    def none_here(name: str) -> None:
+        raise Invalid(name)
+
+    monkeypatch.setattr(power, "library", none_here)
+    near = [power_of(d, 1, n).power for d, n in cases]
+    assert max(abs(one - other) for one, other in zip(exact, near, strict=True)) < 0.014
+    assert [power_of(points, 15.6, 100).needed for points in (2, 3, 5, 10)] == needed
+    assert "approximated" in power_of(1, 1, 10).method
 
 
 def priced(call: Call) -> Decimal | None:
@@ -198,6 +227,93 @@ def test_a_talk_without_an_end_is_played_so_far_and_that_is_told() -> None:
     assert endless.endless == (endless.calls == MOST_TURNS)
     capped = loads(heading, priced, maker_of, 3)[0]
     assert (capped.calls, capped.tokens, capped.endless) == (3, 0, False)
+
+
+def test_of_many_kinds_a_few_are_played_for_all_and_no_voice_number_or_option_is_left_out() -> None:
+    def heading(place: int) -> Heading:
+        people = (Participant("A", f"openai:{place % 3}"), Participant("B", "openai:b"))
+        told = {"claim": f"No. {place} of the claims.", "target": "A", "persuader": "B", "turns": 1 + place % 2}
+        return Heading(people, form="trial", arguments=freeze(told | {"arm": ("persuader", "control")[place % 5 == 0]}))
+
+    kinds = [(heading(place), 1 + place % 4) for place in range(600)]
+    chosen = sample(kinds, sort_of, 120)
+    assert 100 < len(chosen) <= 120
+    assert {sort_of(one) for one, _ in chosen} == {sort_of(one) for one, _ in kinds}
+    by_sort = [Counter[object](), Counter[object]()]
+    for counted, each in zip(by_sort, (kinds, chosen), strict=True):
+        for one, count in each:
+            counted[sort_of(one)] += count
+    assert by_sort[0] == by_sort[1]
+    assert sample(kinds, sort_of, 120) == chosen
+    assert sample(kinds[:5], sort_of, 120) == tuple(kinds[:5])
+
+
+# What follows
+
+READERS = """
+[[afterwards]]
+form = "audience"
+voices = ["openai:r", "openai:s"]
+readers = 2
+[afterwards.arguments]
+claim = "{model} is right."
+"""
+JUDGES = """
+[[afterwards]]
+form = "judge"
+voices = ["openai:j"]
+pair = "model"
+"""
+
+
+def test_who_reads_afterwards_is_filled_in_and_pairs_differ_in_one_factor_alone() -> None:
+    both = '[factors]\nmodel = ["a", "b", "c"]\ntopic_ = ["x", "y"]\n[balanced]\nside = ["l", "r"]\n'
+    text = HEAD + 'repeats = 4\ntopic = "{topic_} {side}"\n' + both + CAST + READERS + JUDGES
+    design = read(text + JUDGES.replace('"model"', '"side"') + 'only = {topic_ = "y"}\n')
+    each = [(f"{number}", cell) for number, cell in enumerate(cells_of(design))]
+    by_id = dict(each)
+    found = list(subjects(design.afterwards, each, len(design.balanced)))
+    kinds = Counter(one.number for one in found)
+    assert kinds == {1: 24, 2: 2 * 4 * 3, 3: 3 * 2}
+    told = design.after(1, found[0].values)
+    assert dict(told.arguments)["claim"] == "a is right."
+    assert [design.after(number, one.values).of_each for number, one in ((1, found[0]), (2, found[24]))] == [4, 2]
+    for one in found[24:]:
+        cells = [dict(by_id[identity].values) for identity in one.ids]
+        factor = ("model", "side")[one.number - 2]
+        assert {name for name in cells[0] if cells[0][name] != cells[1][name]} == {factor}
+        assert one.levels == tuple(cell[factor] for cell in cells)
+    assert {dict(one.values)["topic_"] for one in found if one.number == 3} == {"y"}
+
+
+AFTER = HEAD + GRID + CAST + '[[afterwards]]\nvoices = ["openai:r"]\n'
+WRONG_AFTERWARDS = {
+    "afterwards: there must be at least one [[afterwards]]": HEAD + "afterwards = []\n" + GRID + CAST,
+    "form: it is 'audience' or 'judge', not 'talk'": AFTER + 'form = "talk"\n',
+    "there is no key 'reader'; did you mean 'readers'?": AFTER + 'form = "audience"\nreader = 2\n',
+    "there is no key 'readers'": AFTER + 'form = "judge"\nreaders = 2\n',
+    "voices: it is a list of one or more voices": HEAD + GRID + CAST + '[[afterwards]]\nform = "judge"\nvoices = []\n',
+    "a person cannot": AFTER.replace("openai:r", "person") + 'form = "judge"\n',
+    "pieces is not for you to give": AFTER + 'form = "audience"\narguments = {claim = "x", pieces = []}\n',
+    "takes no argument 'clam'": AFTER + 'form = "audience"\narguments = {claim = "x", clam = 1}\n',
+    "needs the argument 'claim'": AFTER + 'form = "audience"\n',
+    "there is no factor 'modle'; did you mean 'model'?": AFTER + 'form = "audience"\narguments = {claim = "{modle}"}\n',
+    "pair: there is no key 'arm'": AFTER + 'form = "judge"\npair = "arm"\n',
+    "only: there is no key 'arm'": AFTER + 'form = "judge"\nonly = {arm = 1}\n',
+    "only: it is a table": AFTER + 'form = "judge"\nonly = 1\n',
+    "repeats: it is a whole number from 1": AFTER + 'form = "judge"\nrepeats = 0\n',
+    "between: it is a list of two names": AFTER + 'form = "judge"\nbetween = ["Ada"]\n',
+    "not both": AFTER + 'form = "judge"\nbetween = ["Ada", "Bo"]\npair = "model"\n',
+    "afterwards 1: limits: tokens is a number": AFTER + 'form = "judge"\nlimits = {tokens = -1}\n',
+    "scrub: it is true or false": AFTER + 'form = "audience"\nscrub = 1\narguments = {claim = "x"}\n',
+}
+
+
+@pytest.mark.parametrize("words", list(WRONG_AFTERWARDS))
+def test_what_is_wrong_with_readers_and_judges_is_told_before_anything_is_run(words: str) -> None:
+    with pytest.raises(Invalid, match=re.escape(words)) as told:
+        read(WRONG_AFTERWARDS[words])
+    assert "\n" not in str(told.value)
 
 
 def test_a_plan_cannot_be_changed_quietly() -> None:

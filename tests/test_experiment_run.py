@@ -121,7 +121,7 @@ def test_plan_run_status_and_export_of_a_grid(run: Callable[..., Answer], grid: 
     planned = run("experiment", "plan", "grid.toml", "--effect", "0.5", "--sd", "1", "--json").json
     assert (planned["conversations"], planned["calls"], planned["unpriced"]) == (4, [12, 12, 12], [])
     assert 0 < float(planned["dollars"][0]) < float(planned["dollars"][1]) < float(planned["dollars"][2])
-    assert [(one["factor"], one["n"], one["needed"]) for one in planned["power"]] == [("claim", 2, 63)]
+    assert [(one["factor"], one["n"], one["needed"]) for one in planned["power"]] == [("claim", 2, 64)]
     assert lab.requests == []
     done = run("experiment", "run", "grid.toml", "--jsonl", "--concurrency", "3")
     assert done.code == 0, done.err
@@ -151,7 +151,7 @@ def test_a_plan_is_told_in_words_and_an_unknown_price_stays_unknown(
 ) -> None:
     told = run("experiment", "plan", "grid.toml", "--effect", "1", "--sd", "1").out
     assert "4 conversations: 2 cells, 2 repeats each" in told
-    assert "80 % takes 16 a level" in told
+    assert "80 % takes 17 a level (16 by the normal)" in told
     (grid.parent / "config.toml").write_text(ENDPOINT.format(url=lab.openai_url))
     assert "not known: no price of lab:m, lab:n" in run("experiment", "plan", "grid.toml").out
     assert run("experiment", "plan", "grid.toml", "--sd", "1").code == 2
@@ -268,6 +268,17 @@ def test_when_the_time_of_a_run_is_up_no_more_is_begun(run: Callable[..., Answer
     assert [told_all(one) for one in lab.requests] == [True]
 
 
+def test_the_time_of_a_command_is_that_of_all_its_conversations_together(
+    run: Callable[..., Answer], grid: Path, lab: Fake
+) -> None:
+    lab.otherwise = lambda _: Reply(("3",), pace=0.15)
+    trial = ("trial", "--claim", "Tea.", "--target", "lab:m", "--persuader", "lab:n", "--probes", "1")
+    ended = run(*trial, "--repeats", "4", "--jobs", "1", "--max-time", "0.2")
+    assert ended.code == 4, ended.err
+    assert "this run may take 0.2 seconds" in ended.err
+    assert 1 <= len(lab.requests) <= 3  # each of the four would ask two or more in 0.2 seconds of its own
+
+
 def test_stances_of_a_trial_are_exported(run: Callable[..., Answer], grid: Path, lab: Fake) -> None:
     grid.write_text(
         'name = "stances"\nform = "trial"\n[arguments]\nclaim = "Rivers."\ntarget = "Ada"\npersuader = "Bo"\n'
@@ -284,6 +295,105 @@ def test_stances_of_a_trial_are_exported(run: Callable[..., Answer], grid: Path,
     assert [one["argued"] for one in rows] == ["for", "against"]
     assert all(one["before"] is not None and one["signed_shift"] is not None for one in rows)
     assert all(one["ballots"].count("Ada: ") == 4 for one in rows)
+
+
+AFTERWARDS = """
+[[afterwards]]
+form = "audience"
+voices = ["lab:m?max_tokens=40"]
+personas = ["You farm.", "You fish."]
+scrub = true
+arguments = {claim = "{claim}", scale = 5, check = false}
+[[afterwards]]
+form = "judge"
+voices = ["lab:n?max_tokens=40"]
+rubric = "clear.md"
+pair = "claim"
+arguments = {reasons = false}
+[[afterwards]]
+form = "judge"
+voices = ["lab:n?max_tokens=40"]
+between = ["Ada", "Bo"]
+only = {claim = "Rivers are alive."}
+limits = {turns = 40}
+[[afterwards]]
+form = "judge"
+voices = ["lab:n?max_tokens=40"]
+"""
+
+
+def test_readers_and_judges_follow_on_what_is_finished_within_the_same_budget(
+    run: Callable[..., Answer], grid: Path, lab: Fake
+) -> None:
+    grid.write_text(GRID + AFTERWARDS + "[budget]\ndollars = 50\n")
+    (grid.parent / "clear.md").write_text("The clearer one wins.")
+
+    def answer(request: Request) -> Reply:
+        asked = str(request.body["messages"][-1]["content"])
+        if "which is better" in asked:
+            return Reply(("A",))
+        return Reply(("4",)) if "1 means" in asked or "what grade" in asked else Reply((f"Word {len(asked)}", "."))
+
+    lab.otherwise = answer
+    planned = run("experiment", "plan", "grid.toml", "--json").json
+    assert [(one["form"], one["conversations"]) for one in planned["parts"]] == [
+        ("talk", 4), ("audience", 8), ("judge", 4), ("judge", 4), ("judge", 4),
+    ]  # fmt: skip
+    assert planned["conversations"] == 24
+    done = run("experiment", "run", "grid.toml", "--jsonl", "--concurrency", "3")
+    assert done.code == 0, done.err
+    assert "24 of 24 closed" in done.err
+    assert len(lab.requests) == sum(one["calls"][1] for one in planned["parts"]) == planned["calls"][1]
+    last = json.loads(done.out.splitlines()[-1])
+    assert Decimal(last["dollars"]) == dollars(lab.requests)
+    status = run("experiment", "status", "grid.toml", "--json").json
+    assert Decimal(status["dollars"]) == dollars(lab.requests)
+    assert [one["states"] for one in status["cells"]][2:] == [
+        {"closed": 4}, {"closed": 4}, {"closed": 4}, {"closed": 4}, {"closed": 2}, {"closed": 2},
+    ]  # fmt: skip
+    before = len(lab.requests)
+    assert run("experiment", "run", "grid.toml").code == 0
+    assert len(lab.requests) == before
+    told = run("experiment", "export", "grid.toml", "--afterwards", "--format", "jsonl").out
+    rows = [json.loads(line) for line in told.splitlines()]
+    assert len({one["id"] for one in rows}) == 20
+    readers, pairs, speakers, grades = ([one for one in rows if one["afterwards"] == number] for number in (1, 2, 3, 4))
+    assert {(one["before"], one["moved"]) for one in readers} == {(3.0, 0.0)}
+    assert {(one["swapped"], one["winner"]) for one in pairs} == {
+        (False, "Rivers are alive."), (True, "Zoos should close."),
+    }  # fmt: skip
+    assert {one["winner"] for one in speakers} == {"Ada", "Bo"}
+    assert {one["answer"] for one in grades} == {"4"}
+    assert "The clearer one wins." in next(str(one.body) for one in lab.requests if "clearer" in str(one.body))
+    table = list(csv.DictReader(io.StringIO(run("experiment", "export", "grid.toml", "--afterwards").out)))
+    assert [one["id"] for one in table] == [one["id"] for one in rows]
+    (grid.parent / "clear.md").write_text("The longer one wins.")
+    assert "has changed since the plan" in run("experiment", "run", "grid.toml").err
+    (grid.parent / "clear.md").unlink()
+    assert "the rubric clear.md cannot be read" in run("experiment", "run", "grid.toml").err
+
+
+def test_readers_of_what_failed_or_said_nothing_are_not_begun(
+    run: Callable[..., Answer], grid: Path, lab: Fake
+) -> None:
+    grid.write_text(GRID + AFTERWARDS[: AFTERWARDS.index('[[afterwards]]\nform = "judge"')])
+
+    def answer(request: Request) -> Reply:
+        if "Zoos" in json.dumps(request.body):
+            return Reply(status=400, code="no", message="no zoos here")
+        return Reply(("3",)) if "1 means" in str(request.body["messages"][-1]) else Reply(("I", " see", "."))
+
+    lab.otherwise = answer
+    failed = run("experiment", "run", "grid.toml")
+    assert failed.code == 1
+    assert "6 of 8 closed, 0 live, 2 failed" in failed.err
+    assert "afterwards 1, audience: claim=Rivers are alive.: 4 closed" in run("experiment", "status", "grid.toml").out
+    lab.otherwise = lambda request: (
+        Reply(("3",)) if "1 means" in str(request.body["messages"][-1]) else Reply(("Well", "."))
+    )
+    assert run("experiment", "retry", "grid.toml").code == 0
+    assert run("experiment", "run", "grid.toml").code == 0
+    assert "12 closed" in run("experiment", "status", "grid.toml").out
 
 
 # The budget, with many conversations at once and everything going wrong

@@ -217,7 +217,7 @@ class _Desk:
         self._store = store
         self._identity = identity
         self._limits = limits
-        self._begun = time.monotonic()
+        self._begun = time.monotonic() if limits.since is None else limits.since
         self._all = spent(calls, turns, limits.price)
         self._run = Spent()
         self._sent: Call | None = None

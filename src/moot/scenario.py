@@ -62,8 +62,7 @@ class Scenario:
     @property
     def source(self) -> Settings:
         """What a heading keeps of the scenario beside what it is itself: the caps, which hold when it is resumed."""
-        kept = {name: getattr(self.caps, name) for name in _CAPS}
-        return freeze({f"{_CAP}{name}": str(cap) for name, cap in kept.items() if cap is not None})
+        return kept(self.caps)
 
     def checked(self, maker: Maker) -> Scenario:
         """Return this where its form takes its arguments; `Invalid` where not."""
@@ -71,15 +70,21 @@ class Scenario:
         return self
 
 
+def kept(caps: Caps) -> Settings:
+    """Return what a heading's source keeps of caps; `caps_of` reads it back."""
+    each = {name: getattr(caps, name) for name in _CAPS}
+    return freeze({f"{_CAP}{name}": str(cap) for name, cap in each.items() if cap is not None})
+
+
 def caps_of(heading: Heading) -> Caps:
     """Return the caps that a heading keeps from the scenario that it was made of; those can only lower other caps."""
-    kept: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, value in heading.source:
         cap = name.removeprefix(_CAP)
         if name.startswith(_CAP) and cap in _CAPS:
             with contextlib.suppress(ValueError, ArithmeticError):  # of an imported file: no cap that moot knows
-                kept[cap] = _CAPS[cap](str(value))
-    return Caps(**kept)
+                found[cap] = _CAPS[cap](str(value))
+    return Caps(**found)
 
 
 def read_scenario(text: str, where: str) -> Scenario:
@@ -108,7 +113,7 @@ def scenario_of(table: Table) -> Scenario:
     roles = tuple(_role(f"cast {number}", one) for number, one in enumerate(cast("list[Any]", cast_), 1))
     arguments = typed("arguments", table.get("arguments", {}), dict, "a table of the form's arguments")
     plain = {name: float(value) if isinstance(value, Decimal) else value for name, value in arguments.items()}
-    scenario = Scenario(roles, arguments=freeze(plain), seed=seed, caps=_caps(table.get("limits", {})), **texts)
+    scenario = Scenario(roles, arguments=freeze(plain), seed=seed, caps=caps_in(table.get("limits", {})), **texts)
     return scenario.checked(maker_of(scenario.form)) if scenario.form in SHELF else scenario
 
 
@@ -127,13 +132,14 @@ def _role(place: str, table: object) -> Role:
     return role
 
 
-def _caps(table: object) -> Caps:
-    given = typed("limits", table, dict, "a table of turns, tokens, dollars and seconds")
-    known("limits: ", given, _CAPS)
+def caps_in(table: object, where: str = "") -> Caps:
+    """Return the caps that a table of limits is; `Invalid`, in a line that begins with `where`, where it is none."""
+    given = typed(f"{where}limits", table, dict, "a table of turns, tokens, dollars and seconds")
+    known(f"{where}limits: ", given, _CAPS)
     for key, value in given.items():
         is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
         if not is_number or value < 0 or (_CAPS[key] is int and not isinstance(value, int)):
-            raise Invalid(f"limits: {key} is a number from 0 up, not {value!r}")
+            raise Invalid(f"{where}limits: {key} is a number from 0 up, not {value!r}")
     return Caps(**{key: _CAPS[key](value) for key, value in given.items()})
 
 

@@ -82,12 +82,17 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The caps of the conversation as a whole and of this run of it, a budget it shares, and how calls are priced."""
+    """The caps of the conversation as a whole and of this run of it, a budget it shares, and how calls are priced.
+
+    The seconds of a run count from `since`, a time of `time.monotonic`, so that several conversations share them; None
+    is from when each is carried on.
+    """
 
     conversation: Caps = field(default=Caps())
     run: Caps = field(default=Caps())
     price: Price = unpriced
     ledger: Ledger | None = None
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,8 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     async def work(store: Store) -> None:
         found = await source_of(store, source, split)
         found = blinded(found) if scrub else found
-        people = await _readers(store, voices, readers or max(1, len(personas)), personas)
-        pieces = {"pieces": [one.words for one in found.pieces], "labels": _labels(found), "about": found.about}
+        people = await readers_of(store, voices, readers or max(1, len(personas)), personas)
+        pieces = {"pieces": [one.words for one in found.pieces], "labels": labels(found), "about": found.about}
         headings = [
             Heading((one,), title=f"{one.name} reads {found.title}"[:80], form="audience",
                     arguments=freeze(plan | pieces), seed=seed + number)
@@ -100,7 +100,10 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     record.run(work)
 
 
-async def _readers(store: Store, voices: Sequence[str], count: int, personas: Sequence[str]) -> tuple[Participant, ...]:
+async def readers_of(
+    store: Store, voices: Sequence[str], count: int, personas: Sequence[str]
+) -> tuple[Participant, ...]:
+    """Return so many readers of each voice, told in turn who they are."""
     from moot.cli.cast import cast  # noqa: PLC0415 - reads the record for replays
 
     specs = [parse(voice) for voice in voices for _ in range(count)]
@@ -114,7 +117,8 @@ async def _readers(store: Store, voices: Sequence[str], count: int, personas: Se
     return tuple(replace(one, brief=brief) for one, brief in zip(people, briefs, strict=True))
 
 
-def _labels(source: Source) -> list[str]:
+def labels(source: Source) -> list[str]:
+    """Return who each piece is by; nothing where nobody is named."""
     if not any(one.by for one in source.pieces):
         return []
     return ["the chair" if one.by == CHAIR else one.by for one in source.pieces]

@@ -5,6 +5,7 @@ It must never raise a cap that the configuration sets: of two, the smaller holds
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,7 +45,7 @@ def _remember(ctx: click.Context, parameter: click.Parameter, value: object) -> 
 _OPTIONS = (
     ("--max-tokens", click.IntRange(0), "Rest before the conversation has used more tokens than these."),
     ("--max-cost", _Dollars(), "Rest before the conversation has cost more dollars than these."),
-    ("--max-time", click.FloatRange(0), "Rest when this run has taken so many seconds."),
+    ("--max-time", click.FloatRange(0), "Rest when this command has talked for so many seconds, in all."),
 )
 
 
@@ -56,11 +57,16 @@ def options(command: F) -> F:
 
 
 def limits(heading: Heading | None = None) -> Limits:
-    """Return the smaller of the caps that the command was given, those of the configuration, and a scenario's own."""
+    """Return the smaller of the caps that the command was given, those of the configuration, and a scenario's own.
+
+    The command's seconds count from when this is first asked, over all of its conversations.
+    """
     meta = click.get_current_context().meta
     usual = record.config().limits
     conversation = Caps(tokens=meta.get("moot.max_tokens"), dollars=meta.get("moot.max_cost"))
     run = Caps(seconds=meta.get("moot.max_time"))
     if heading is not None:
         conversation = conversation.and_at_most(caps_of(heading))
-    return Limits(conversation.and_at_most(usual.conversation), run.and_at_most(usual.run), usual.price)
+    since = meta.setdefault("moot.since", time.monotonic())
+    caps = conversation.and_at_most(usual.conversation), run.and_at_most(usual.run)
+    return Limits(*caps, usual.price, since=since)

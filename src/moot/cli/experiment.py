@@ -71,7 +71,7 @@ def _run(file: Path, most: int, *, jsonl: bool, replan: bool, chosen: Callable[[
 
         grid = await grid_of(store, file)
         check_plan(file, grid, replan)
-        await sweep(store, grid.design, grid.cells, most, jsonl=jsonl, chosen=chosen)
+        await sweep(store, grid, most, jsonl=jsonl, chosen=chosen)
 
     record.run(work)
 

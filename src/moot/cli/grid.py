@@ -5,6 +5,7 @@ It must never start anything, or name a conversation otherwise than by its conte
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,12 @@ import click
 from moot.transcript import Invalid, link
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from moot.cli.afterwards import Staff
+    from moot.experiment.afterwards import Subject
     from moot.experiment.design import Cell, Design
+    from moot.experiment.outcome import Stand
     from moot.store import Store
     from moot.transcript import Heading, Participant
 
@@ -28,24 +34,21 @@ class Grid:
 
     design: Design
     cells: tuple[tuple[Cell, Heading], ...]
-
-    @property
-    def identities(self) -> tuple[tuple[str, Cell], ...]:
-        """Ids and cells, in order."""
-        from moot.experiment.design import identity_of  # noqa: PLC0415 - only who has a grid needs it
-
-        return tuple((identity_of(heading), cell) for cell, heading in self.cells)
+    identities: tuple[tuple[str, Cell], ...]
+    staff: Staff | None = None
+    """Who reads and judges what is finished, where the design has somebody do so."""
 
     @property
     def digest(self) -> str:
         """What the file says, and all that its conversations are made of: forms, scripts and settings too."""
-        return link(self.design.digest, [identity for identity, _ in self.identities])
+        told: list[object] = [identity for identity, _ in self.identities]
+        return link(self.design.digest, [*told, *self.staff.told] if self.staff else told)
 
 
 async def grid_of(store: Store, file: Path) -> Grid:
     """Read a design and settle whom each of its cells lets speak, each cast once."""
     from moot.cli.cast import cast as cast_of  # noqa: PLC0415 - heavy, and only needed once the file makes sense
-    from moot.experiment.design import cells_of  # noqa: PLC0415 - the same
+    from moot.experiment.design import cells_of, identity_of  # noqa: PLC0415 - the same
     from moot.forms import open_form  # noqa: PLC0415 - the same
     from moot.own_forms import find  # noqa: PLC0415 - the same
     from moot.voices.spec import parse  # noqa: PLC0415 - the same
@@ -69,7 +72,29 @@ async def grid_of(store: Store, file: Path) -> Grid:
             open_form(heading, find)
             opened.add(cell.values)
         found.append((cell, heading))
-    return Grid(design, tuple(found))
+    identities = tuple((identity_of(heading), cell) for cell, heading in found)
+    staff = await _staff(store, design, identities, file.parent) if design.afterwards else None
+    return Grid(design, tuple(found), identities, staff)
+
+
+async def followers(store: Store, grid: Grid) -> AsyncGenerator[tuple[Stand, Subject, Heading]]:
+    """Yield how each reader's and judge's conversation stands that there can be by now; none is kept in memory."""
+    if grid.staff is None:
+        return
+    from moot.cli.afterwards import follows  # noqa: PLC0415 - heavy, and few designs need it
+    from moot.experiment.design import identity_of  # noqa: PLC0415 - the same
+    from moot.experiment.outcome import stand_of  # noqa: PLC0415 - the same
+
+    async with aclosing(follows(store, grid.design, grid.identities, grid.staff)) as each:
+        async for one in each:
+            for heading in one.headings:
+                yield await stand_of(store, identity_of(heading), one.subject), one.subject, heading
+
+
+async def _staff(store: Store, design: Design, cells: Sequence[tuple[str, Cell]], folder: Path) -> Staff:
+    from moot.cli.afterwards import staff_of  # noqa: PLC0415 - heavy, and few designs need it
+
+    return await staff_of(store, design, (cell for _, cell in cells), folder)
 
 
 def _design(file: Path) -> Design:

@@ -88,9 +88,9 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     by = rubric.read_text("utf-8-sig", "replace") if rubric else (files("moot.rubrics") / RUBRIC).read_text("utf-8")
 
     async def work(store: Store) -> None:
-        case = await _case(store, sources, between)
+        case = case_of([await source_of(store, one, "whole") for one in sources], between or ())
         plan = plan_of(case, by, scale, reasons=not no_reasons)
-        people = await _judges(store, voices)
+        people = await judges_of(store, voices)
         orders = (False, True) if len(case.words) > 1 else (False,)
         headings = [
             Heading((one,), title=f"Judged: {' / '.join(case.titles)}"[:80], form="judge",
@@ -105,14 +105,14 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     record.run(work)
 
 
-async def _case(store: Store, sources: Sequence[str], between: tuple[str, str] | None) -> Case:
-    found = [await source_of(store, one, "whole") for one in sources]
+def case_of(found: Sequence[Source], between: Sequence[str] = ()) -> Case:
+    """Return what is judged: one source to be graded, two to be compared, or two speakers of one."""
     match found, between:
-        case [one], None:
+        case [one], []:
             return Case((_blind(one),), (one.title,), one.about, one.people)
-        case [one], (first, second):
+        case [one], [first, second]:
             return _between(one, first, second)
-        case [one, other], None:
+        case [one, other], []:
             about = f"{one.about} / {other.about}"
             people, titles = (*one.people, *other.people), (one.title, other.title)
             topic = one.topic if one.topic == other.topic else " / ".join(filter(None, (one.topic, other.topic)))
@@ -169,7 +169,8 @@ def plan_of(case: Case, rubric: str, scale: int, *, reasons: bool) -> dict[str, 
     return told | {"mode": "pair", "b": case.words[1], "interleaved": case.interleaved}
 
 
-async def _judges(store: Store, voices: Sequence[str]) -> tuple[Participant, ...]:
+async def judges_of(store: Store, voices: Sequence[str]) -> tuple[Participant, ...]:
+    """Return a judge for each voice, who is told nothing of whom it judges."""
     from moot.cli.cast import cast  # noqa: PLC0415 - reads the record for replays
 
     names = [f"Judge {number}" for number in range(1, len(voices) + 1)]

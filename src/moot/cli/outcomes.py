@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
-import io
 import json
+import sys
 from collections import Counter
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
 from moot.cli import record
-from moot.cli.grid import FILE, grid_of
+from moot.cli.grid import FILE, followers, grid_of
 from moot.cli.terminal import print_json, safe
 from moot.transcript import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator
 
+    from moot.cli.grid import Grid
     from moot.experiment.outcome import Stand
+    from moot.spending import Price, Spent
     from moot.store import Store
 
 MOST_SAID = 5
 
 
-async def _stands(store: Store, file: Path) -> tuple[Stand, ...]:
-    from moot.experiment.outcome import stands  # noqa: PLC0415 - only who looks at a grid needs it
+@dataclass(slots=True)
+class _Counted:
+    """What was found so far: states by cell, what failed, and what it all has used."""
 
-    return await stands(store, (await grid_of(store, file)).identities)
+    price: Price
+    used: Spent
+    states: Counter[str] = field(default_factory=Counter[str])
+    cells: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
+    failed: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+
+    def add(self, one: Stand, cell: str) -> None:
+        """Count one more conversation."""
+        self.states[one.state] += 1
+        self.cells.setdefault(cell, Counter())[one.state] += 1
+        if one.state == "failed":
+            self.failed.append({"id": one.id, "reason": one.reason})
+        for call in one.calls:
+            self.used = self.used.and_call(call, self.price)
 
 
 @click.command("status")
@@ -38,74 +55,97 @@ async def _stands(store: Store, file: Path) -> tuple[Stand, ...]:
 @record.as_json
 def status(file: Path) -> None:
     """Say how the conversations of a design stand: by cell, with what failed and why, and what was spent."""
-    from moot.spending import spent  # noqa: PLC0415 - only who looks at a grid needs it
+    from moot.spending import Spent  # noqa: PLC0415 - only who looks at a grid needs it
 
     async def work(store: Store) -> None:
-        found = await _stands(store, file)
-        price = record.config().limits.price
-        used = spent((call for one in found for call in one.calls), 0, price)
-        failed = [{"id": one.id, "reason": one.reason} for one in found if one.state == "failed"]
-        counts = _by_cell(found)
+        found = _Counted(record.config().limits.price, Spent())
+        await _count(store, await grid_of(store, file), found)
         if record.wants_json():
-            dollars = None if used.unpriced else str(used.dollars)
-            print_json({"cells": counts, "failed": failed, "tokens": used.tokens, "dollars": dollars})
-            return
-        for one in counts:
-            states = ", ".join(f"{count} {state}" for state, count in one["states"].items())
-            click.echo(safe(f"  {one['cell']}: {states}"))
-        for one in failed[:MOST_SAID]:
-            click.echo(safe(f"  {one['id'][:8]} failed: {one['reason']}"))
-        if len(failed) > MOST_SAID:
-            click.echo(f"  and {len(failed) - MOST_SAID} more failed; see --json")
-        states = Counter(one.state for one in found)
-        told = ", ".join(f"{count} {state}" for state, count in states.items())
-        lacking = f", without the calls of {used.unpriced}, whose price is not known" if used.unpriced else ""
-        click.echo(safe(f"{told}; {used.tokens:,} tokens, ${used.dollars:.4f}{lacking}"))
+            dollars = None if found.used.unpriced else str(found.used.dollars)
+            cells = [{"cell": cell, "states": dict(states)} for cell, states in found.cells.items()]
+            print_json({"cells": cells, "failed": found.failed, "tokens": found.used.tokens, "dollars": dollars})
+        else:
+            _tell(found)
 
     record.run(work)
 
 
-def _by_cell(found: Sequence[Stand]) -> list[dict[str, Any]]:
+async def _count(store: Store, grid: Grid, found: _Counted) -> None:
     from moot.experiment.design import said  # noqa: PLC0415 - only who looks at a grid needs it
+    from moot.experiment.outcome import stands  # noqa: PLC0415 - the same
 
-    counted: dict[str, Counter[str]] = {}
-    for one in found:
-        counted.setdefault(said(one.cell.values), Counter())[one.state] += 1
-    return [{"cell": cell, "states": dict(states)} for cell, states in counted.items()]
+    async for one in stands(store, grid.identities):
+        found.add(one, said(one.cell.values))
+    async for one, subject, heading in followers(store, grid):
+        found.add(one, f"afterwards {subject.number}, {heading.form}: {said(subject.values)}")
+
+
+def _tell(found: _Counted) -> None:
+    for cell, states in found.cells.items():
+        click.echo(safe(f"  {cell}: {_in_words(states)}"))
+    for one in found.failed[:MOST_SAID]:
+        click.echo(safe(f"  {one['id'][:8]} failed: {one['reason']}"))
+    if len(found.failed) > MOST_SAID:
+        click.echo(f"  and {len(found.failed) - MOST_SAID} more failed; see --json")
+    used = found.used
+    lacking = f", without the calls of {used.unpriced}, whose price is not known" if used.unpriced else ""
+    click.echo(safe(f"{_in_words(found.states)}; {used.tokens:,} tokens, ${used.dollars:.4f}{lacking}"))
+
+
+def _in_words(states: Counter[str]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in states.items())
 
 
 @click.command("export")
 @FILE
+@click.option("--afterwards", is_flag=True, help="The readers and judges of the grid's conversations, not those.")
 @click.option("--format", "kind", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to (default: here).")
 @record.option
-def export(file: Path, kind: str, output: Path | None) -> None:
+def export(file: Path, afterwards: bool, kind: str, output: Path | None) -> None:  # noqa: FBT001 - a flag, by name
     """Print one row a conversation: its values, how it stands, turns, tokens, dollars, ballots and stances."""
-    from moot.experiment.outcome import row  # noqa: PLC0415 - only who looks at a grid needs it
 
     async def work(store: Store) -> None:
-        price = record.config().limits.price
-        rows = [row(one, price) for one in await _stands(store, file)]
-        text = _csv(rows) if kind == "csv" else "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in rows)
+        grid = await grid_of(store, file)
+        rows = _rows_after(store, grid) if afterwards else _rows(store, grid)
         if output is None:
-            click.echo(text, nl=False)
+            await _written(rows, kind, sys.stdout)
             return
         try:
-            await asyncio.to_thread(output.write_text, text, "utf-8")
+            with output.open("w", encoding="utf-8", newline="") as out:
+                await _written(rows, kind, out)
         except OSError as error:
             raise Invalid(f"{output} cannot be written: {error.strerror}") from None
 
     record.run(work)
 
 
-def _csv(rows: Sequence[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    names = dict.fromkeys(name for one in rows for name in one)
-    table = csv.DictWriter(out, list(names), lineterminator="\n")
-    table.writeheader()
-    for one in rows:
-        table.writerow({name: _guarded(value) for name, value in one.items()})
-    return out.getvalue()
+async def _rows(store: Store, grid: Grid) -> AsyncGenerator[dict[str, Any]]:
+    from moot.experiment.outcome import row, stand_of  # noqa: PLC0415 - only who looks at a grid needs it
+
+    for identity, cell in grid.identities:
+        yield row(await stand_of(store, identity, cell), cell, record.config().limits.price)
+
+
+async def _rows_after(store: Store, grid: Grid) -> AsyncGenerator[dict[str, Any]]:
+    from moot.experiment.outcome import row_after  # noqa: PLC0415 - only who looks at a grid needs it
+
+    async for stand, subject, heading in followers(store, grid):
+        yield row_after(stand, subject, heading, record.config().limits.price)
+
+
+async def _written(rows: AsyncGenerator[dict[str, Any]], kind: str, out: TextIO) -> None:
+    """Write rows as they come; those of a table have the columns of its first."""
+    table: csv.DictWriter[str] | None = None
+    async with aclosing(rows):
+        async for one in rows:
+            if kind == "jsonl":
+                out.write(json.dumps(one, ensure_ascii=False) + "\n")
+                continue
+            if table is None:
+                table = csv.DictWriter(out, list(one), lineterminator="\n", extrasaction="ignore")
+                table.writeheader()
+            table.writerow({name: _guarded(value) for name, value in one.items()})
 
 
 def _guarded(value: Any) -> Any:  # noqa: ANN401 - whatever a row holds

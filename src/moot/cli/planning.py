@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,10 +17,15 @@ from moot.cli.terminal import console, print_json, program, safe
 from moot.transcript import Invalid
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from moot.experiment.plan import Load
     from moot.store import Store
+
+
+MOST_SAID = 100
+"""Cells that are shown one by one."""
 
 
 def plan_path(file: Path) -> Path:
@@ -56,10 +62,12 @@ def plan(file: Path, effect: float | None, sd: float | None) -> None:
 
 
 def _planned(grid: Grid, effect: float | None = None, sd: float | None = None) -> dict[str, Any]:
-    from moot.experiment.plan import HOW, LENGTHS  # noqa: PLC0415 - only who plans needs it
+    from moot.cli.foreseen import foreseen  # noqa: PLC0415 - only who plans needs it
+    from moot.experiment.plan import HOW, LENGTHS, whole  # noqa: PLC0415 - the same
     from moot.prices import edition  # noqa: PLC0415 - the same
 
-    load = _load(grid)
+    parts = foreseen(grid, record.config().limits.price)
+    load = whole((one.load, 1) for one in parts)
     design, usual = grid.design, load[len(LENGTHS) // 2]
     budget = {"dollars": design.budget.dollars and str(design.budget.dollars), "tokens": design.budget.tokens}
     return {
@@ -67,38 +75,32 @@ def _planned(grid: Grid, effect: float | None = None, sd: float | None = None) -
         "name": design.name,
         "question": design.question,
         "design": grid.digest,
-        "conversations": len(grid.cells),
+        "conversations": sum(one.conversations for one in parts),
         "cells": len(design.cells),
         "repeats": design.repeats,
-        "calls": [one.calls for one in load],
-        "tokens": [one.tokens for one in load],
-        "dollars": [None if one.dollars is None else str(one.dollars) for one in load],
+        **_told(load),
         "unpriced": list(usual.unpriced),
         "endless": usual.endless,
+        "parts": [{"form": one.form, "conversations": one.conversations, "played": one.played} | _told(one.load)
+                  for one in parts],
         "how": HOW,
         "prices": edition(),
         "budget": budget,
         "power": [] if effect is None or sd is None else _powers(grid, effect, sd),
+    }  # fmt: skip
+
+
+def _told(load: Sequence[Load]) -> dict[str, Any]:
+    return {
+        "calls": [one.calls for one in load],
+        "tokens": [one.tokens for one in load],
+        "dollars": [None if one.dollars is None else str(one.dollars) for one in load],
     }
-
-
-def _load(grid: Grid) -> tuple[Load, ...]:
-    """Return what the grid comes to: of each cell, its balanced combinations are played once."""
-    from moot.experiment.plan import loads, whole  # noqa: PLC0415 - only who plans needs it
-    from moot.own_forms import find  # noqa: PLC0415 - the same
-    from moot.scenario import caps_of  # noqa: PLC0415 - the same
-
-    price = record.config().limits.price
-    kinds = Counter(cell.values for cell, _ in grid.cells)
-    first = {cell.values: heading for cell, heading in reversed(grid.cells)}
-    return whole(
-        (loads(heading, price, find, caps_of(heading).turns), kinds[values]) for values, heading in first.items()
-    )
 
 
 def _powers(grid: Grid, effect: float, sd: float) -> list[dict[str, Any]]:
     """Return, for each factor, the power of comparing its two levels that have the fewest conversations."""
-    from moot.experiment.plan import power_of  # noqa: PLC0415 - only who plans needs it
+    from moot.measures.power import power_of  # noqa: PLC0415 - only who asks needs it
 
     told: list[dict[str, Any]] = []
     for name in dict(grid.cells[0][0].values):
@@ -111,28 +113,40 @@ def _powers(grid: Grid, effect: float, sd: float) -> list[dict[str, Any]]:
 def _tell_plan(grid: Grid, plan: dict[str, Any]) -> None:
     from moot.experiment.design import said  # noqa: PLC0415 - only who plans needs it
 
-    for values in grid.design.cells:
+    cells = grid.design.cells
+    for values in cells[:MOST_SAID]:
         click.echo(safe(f"  {said(values)}"))
-    low, usual, high = plan["tokens"]
+    if len(cells) > MOST_SAID:
+        click.echo(f"  and {len(cells) - MOST_SAID:,} more")
     click.echo(
-        f"{plan['conversations']:,} conversations: {plan['cells']:,} cells, {plan['repeats']} repeats each"
+        f"{plan['parts'][0]['conversations']:,} conversations: {plan['cells']:,} cells, {plan['repeats']} repeats each"
         + (f", balanced over {len(grid.design.balanced)} combinations" if len(grid.design.balanced) > 1 else "")
     )
+    for one in plan["parts"][1:]:
+        click.echo(f"afterwards: {one['conversations']:,} of the form {one['form']}, about {one['calls'][1]:,} calls")
+    low, usual, high = plan["tokens"]
     click.echo(f"calls:   about {plan['calls'][1]:,} ({plan['calls'][0]:,} to {plan['calls'][2]:,})")
     click.echo(f"tokens:  about {usual:,} ({low:,} to {high:,})")
-    dollars = plan["dollars"]
-    known = f"about ${dollars[1]} (${dollars[0]} to ${dollars[2]})" if None not in dollars else "not known: "
-    click.echo(safe(f"price:   {known}{'' if None not in dollars else 'no price of ' + ', '.join(plan['unpriced'])}"))
+    click.echo(safe(f"price:   {_price(plan)}"))
     click.echo(f"         {plan['how']}")
+    if any(one["played"] for one in plan["parts"]):
+        click.echo("         of conversations that differ in texts alone, a few were played for all")
     if plan["endless"]:
         click.echo("         some conversations have no end of their own: give [limits] turns")
     for one in plan["power"]:
         click.echo(safe(
             f"power:   {one['factor']}: {one['power']:.0%} to find {one['effect']:g} (sd {one['sd']:g}) with "
-            f"{one['n']} a level; 80 % takes {one['needed']} a level"
+            f"{one['n']:,} a level; 80 % takes {one['needed']:,} a level ({one['needed_normal']:,} by the normal)"
         ))  # fmt: skip
     if plan["power"]:
         click.echo(f"         {plan['power'][0]['method']}")
+
+
+def _price(plan: dict[str, Any]) -> str:
+    if None in plan["dollars"]:
+        return f"not known: no price of {', '.join(plan['unpriced'])}"
+    low, usual, high = (Decimal(one) for one in plan["dollars"])
+    return f"about ${usual:,.4f} (${low:,.4f} to ${high:,.4f})"
 
 
 def _write(file: Path, plan: dict[str, Any]) -> None:

@@ -11,26 +11,27 @@ import json
 import signal
 import sys
 import time
+from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from moot.cli import INTERRUPTED, LIMIT, caps, record
+from moot.cli.grid import followers
 from moot.cli.live import ready
 from moot.cli.terminal import console, program, safe
 from moot.experiment.budget import Budget
-from moot.experiment.design import identity_of
 from moot.experiment.grid import Began, Ended, Way, carry_grid
-from moot.experiment.outcome import stands
+from moot.experiment.outcome import stand_of
 from moot.experiment.purse import Terms, carried, open_purse
 from moot.own_forms import find
 from moot.voices.spec import open_voices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 
-    from moot.experiment.design import Cell, Design
+    from moot.cli.grid import Grid
     from moot.experiment.grid import Event
     from moot.experiment.outcome import Stand
     from moot.spending import Limits
@@ -39,41 +40,68 @@ if TYPE_CHECKING:
     from moot.voices import VoiceError
 
 MOST_SAID = 5
+A_WORKER = 16
+"""Readers and judges that are made ready at a time, for each conversation that is carried on at a time."""
+
 EVERY = 2.0
 """Seconds between two lines of progress where no terminal shows it in place."""
 
 
 async def sweep(
     store: Store,
-    design: Design,
-    cells: Sequence[tuple[Cell, Heading]],
+    grid: Grid,
     most: int,
     *,
     jsonl: bool,
     chosen: Callable[[Stand], bool] | None,
 ) -> None:
     """Carry a grid on within its budget and tell how it goes; ends the command with the code of what stopped it."""
-    found = await stands(store, [(identity_of(heading), cell) for cell, heading in cells])
-    to_do = [
-        heading
-        for one, (_, heading) in zip(found, cells, strict=True)
-        if one.state != "closed" and (chosen is None or chosen(one))
-    ]
-    terms = Terms(design.name, design.budget, record.config().limits.price)
-    purse = await open_purse(store, terms, [one.id for one in found])
+    identities: list[str] = []
+    to_do: list[Heading] = []
+    for (identity, cell), (_, heading) in zip(grid.identities, grid.cells, strict=True):
+        identities.append(identity)
+        one = await stand_of(store, identity, cell)
+        if one.state != "closed" and (chosen is None or chosen(one)):
+            to_do.append(heading)
+    identities += [one.id async for one, _, _ in followers(store, grid)]
+    terms = Terms(grid.design.name, grid.design.budget, record.config().limits.price)
+    purse = await open_purse(store, terms, identities)
     async with purse.at_work() as lease:
-        budget = Budget(design.budget, terms.price, source=purse, lease=lease)
+        budget = Budget(grid.design.budget, terms.price, source=purse, lease=lease)
         await budget.beat()
-        show = _Show(len(to_do), len(cells), budget, jsonl=jsonl)
+        show = _Show(len(to_do), len(grid.cells), budget, jsonl=jsonl)
+        after = _batches(store, grid, show, chosen, most * A_WORKER)
         async with budget.beating():
-            ended = await _carried(store, to_do, most, budget, show)
+            ended = await _carried(store, to_do, after, most, budget, show)
         await budget.beat()
         show.end(ended)
-    _leave(ended, len(to_do), interrupted=show.interrupted)
+    _leave(ended, show.to_do, interrupted=show.interrupted)
+
+
+async def _batches(
+    store: Store, grid: Grid, show: _Show, chosen: Callable[[Stand], bool] | None, size: int
+) -> AsyncGenerator[list[Heading]]:
+    """Yield what readers and judges are to do about what is finished by now, so many at a time."""
+    batch: list[Heading] = []
+    async for one, _, heading in followers(store, grid):
+        show.all += 1
+        if one.state != "closed" and (chosen is None or chosen(one)):
+            show.to_do += 1
+            batch.append(heading)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 async def _carried(
-    store: Store, headings: Sequence[Heading], most: int, budget: Budget, show: _Show
+    store: Store,
+    headings: Sequence[Heading],
+    after: AsyncGenerator[list[Heading]],
+    most: int,
+    budget: Budget,
+    show: _Show,
 ) -> tuple[Ended, ...]:
     price = record.config().limits.price
     over = asyncio.Event()
@@ -107,7 +135,13 @@ async def _carried(
                 show.tell,
                 lambda identity: carried(store, budget.lease, identity, price),
             )
-            return await carry_grid(store, headings, way, most, over)
+            ended = list(await carry_grid(store, headings, way, most, over))
+            async with aclosing(after):
+                async for batch in after:
+                    if over.is_set():
+                        break
+                    ended += await carry_grid(store, batch, way, most, over)
+            return tuple(ended)
 
 
 @contextlib.contextmanager

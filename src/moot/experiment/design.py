@@ -15,6 +15,7 @@ from itertools import permutations, product
 from typing import TYPE_CHECKING, Any, cast
 
 from moot import store
+from moot.experiment.afterwards import Afterwards, afterwards_of, check_factors
 from moot.forms import AWAY
 from moot.scenario import known, scenario_of, typed
 from moot.spending import Caps
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 _TEXTS = ("name", "question", "form", "title", "topic")
 _TABLES = ("arguments", "cast", "limits")
-_GRID = ("factors", "balanced", "cells", "exclude", "repeats", "seed", "budget")
+_GRID = ("factors", "balanced", "cells", "exclude", "repeats", "seed", "budget", "afterwards")
 _PLACE = re.compile(r"\{\{|\}\}|\{([A-Za-z_][\w-]*)\}")
 _NAME = re.compile(r"[A-Za-z_][\w-]*")
 ORDER = "order"
@@ -46,6 +47,7 @@ class Design:
     """A grid: `pattern` is a scenario with places in it, `cells` are the values that fill them, in order.
 
     `balanced` are combinations of values that take turns over the `repeats` of each cell. `budget` is of all together.
+    `afterwards` are the tables that say who reads and judges what is finished.
     """
 
     name: str
@@ -57,6 +59,15 @@ class Design:
     seed: int
     budget: Caps = field(default=Caps())
     digest: str = ""
+    afterwards: tuple[Table, ...] = ()
+
+    def after(self, number: int, values: Values) -> Afterwards:
+        """Return who reads or judges conversations with these values, by its table of that number, from 1."""
+        return afterwards_of(cast("Table", _filled(self.afterwards[number - 1], dict(values))), number)
+
+    def seed_of(self, *what: object) -> int:
+        """Return the seed of something, which the design's own seed and what it is decide."""
+        return int(link(str(self.seed), list(what))[:SEED_DIGITS], 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +139,25 @@ def _design(table: Table) -> Design:
     seed = _whole("seed", table.get("seed", 0), 0)
     name, question = str(table["name"]), str(table.get("question", ""))
     told = link("", _plain(table))
-    design = Design(name, question, pattern, cells, combined, repeats, seed, budget, told)
+    after = _afterwards(table, [*dict(cells[0]), *balanced])
+    design = Design(name, question, pattern, cells, combined, repeats, seed, budget, told, after)
     _all_used(design)
+    _all_readable(design)
     return design
+
+
+def _afterwards(table: Table, factors: Sequence[str]) -> tuple[Table, ...]:
+    tables = _tables("afterwards", table["afterwards"]) if "afterwards" in table else []
+    check_factors(tables, factors)
+    kept = ((n, one, one.get("only", {})) for n, one in enumerate(tables, 1))
+    return tuple(one | {"only": dict(_values(f"afterwards {n}: only", only))} for n, one, only in kept)
+
+
+def _all_readable(design: Design) -> None:
+    """Raise `Invalid` where a table says nothing that can be done afterwards with the first cell."""
+    for number, table in enumerate(design.afterwards, 1):
+        values = (*design.cells[0], *design.balanced[0])
+        design.after(number, tuple(one for one in values if one[0] != table.get("pair")))
 
 
 def _cells(table: Table, names: Sequence[str], balanced: set[str]) -> tuple[Values, ...]:
@@ -250,12 +277,27 @@ def cells_of(design: Design) -> tuple[Cell, ...]:
 
 def _all_cells(design: Design) -> Iterator[Cell]:
     for values in design.cells:
+        made: list[Cell] = []
         for repeat in range(design.repeats):
-            whole = (*values, *design.balanced[repeat % len(design.balanced)])
+            if repeat >= len(design.balanced):
+                yield _again(design, made[repeat % len(made)], repeat + 1)
+                continue
+            whole = (*values, *design.balanced[repeat])
             try:
-                yield _cell(design, whole, repeat + 1)
+                made.append(_cell(design, whole, repeat + 1))
             except Invalid as error:
                 raise Invalid(f"{said(whole)}: {error}") from None
+            yield made[-1]
+
+
+def _again(design: Design, cell: Cell, repeat: int) -> Cell:
+    """Return another repeat of a cell: all but its seed is what it was."""
+    return Cell(replace(cell.scenario, seed=_seed(design, cell.values, repeat)), cell.values, repeat)
+
+
+def _seed(design: Design, values: Values, repeat: int) -> int:
+    told = [[name, list(value) if isinstance(value, tuple) else value] for name, value in values]
+    return design.seed_of(told, repeat)
 
 
 def _cell(design: Design, values: Values, repeat: int) -> Cell:
@@ -267,12 +309,10 @@ def _cell(design: Design, values: Values, repeat: int) -> Cell:
         if sorted(map(str, names)) != sorted(map(str, called)):
             raise Invalid(f"order: it lists each name of the cast once ({', '.join(map(str, called))})")
         table["cast"] = [called[name] for name in names]
-    told = [[name, list(value) if isinstance(value, tuple) else value] for name, value in values]
-    seed = int(link(str(design.seed), [told, repeat])[:SEED_DIGITS], 16)
     scenario = scenario_of(table)
     if any(role.voice.partition("?")[0] == "person" for role in scenario.cast):
         raise Invalid(f"a grid has nobody at its terminal: write {AWAY}, who is waited for, in place of person")
-    return Cell(replace(scenario, seed=seed, series=design.name), values, repeat)
+    return Cell(replace(scenario, seed=_seed(design, values, repeat), series=design.name), values, repeat)
 
 
 def _filled(value: Any, values: Mapping[str, Value]) -> Any:  # noqa: ANN401 - whatever TOML can say

@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from decimal import Decimal
-from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from moot.forms import Close, Post, Speak, Wait, open_form
 from moot.store import Call
@@ -21,7 +20,9 @@ if TYPE_CHECKING:
 
     from moot.forms import Maker
     from moot.spending import Price
-    from moot.transcript import Heading
+    from moot.transcript import Heading, Value
+
+T = TypeVar("T")
 
 LENGTHS = (40, 150, 600)
 """Tokens that a turn is assumed to have: a short one, a usual one and a long one."""
@@ -31,6 +32,9 @@ CHARACTERS_PER_TOKEN = 4
 MOST_TURNS = 200
 """Turns after which a talk that would go on for ever is no longer played."""
 
+MOST_PLAYED = 400
+"""Conversations that are played at most, unless more kinds than that differ in more than their texts."""
+
 HOW = (
     f"each form played through with turns of {LENGTHS[0]}, {LENGTHS[1]} and {LENGTHS[2]} tokens, all read anew each "
     f"turn ({CHARACTERS_PER_TOKEN} characters a token); no cache, thoughts or repeated attempts"
@@ -38,6 +42,16 @@ HOW = (
 
 SPOKEN = ("person", "script", "replay")
 """Kinds of voices that ask no model."""
+
+MARK = "\ue000"
+"""What stands in the words of a turn that is only assumed, so that its length can be put in afterwards."""
+
+_WORDS = 12
+_LONGEST_WORD = 24
+"""Characters of an argument's text that may be an option ("persuader", "for") rather than somebody's words."""
+
+_ASSUMED = 8 * _WORDS
+"""Characters of an assumed turn as it is played."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,68 +77,116 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Power:
-    """What a comparison of two arms of `n` conversations each can show, by `method`."""
+class Asked:
+    """One request of a conversation that was played: what its voice hears, of which so many turns are assumed."""
 
-    effect: float
-    sd: float
-    n: int
-    power: float
-    needed: int
-    method: str = "two arms of equal size, two-sided 5 %, difference of means, normal approximation"
+    name: str
+    voice: str
+    characters: int
+    turns: int
+    ballot: bool
+
+    def load(self, price: Price, length: int) -> Load:
+        """Return what it comes to with turns of so many tokens."""
+        if self.voice.partition(":")[0] in SPOKEN:
+            return Load(1)
+        heard = self.characters + self.turns * (length * CHARACTERS_PER_TOKEN - _ASSUMED)
+        read, written = max(0, heard) // CHARACTERS_PER_TOKEN + 1, BALLOT_TOKENS if self.ballot else length
+        dollars = price(Call(0, self.name, self.voice, "", outcome="done", input=read, output=written))
+        return Load(1, read + written, dollars, () if dollars is not None else (self.voice,))
 
 
-def power_of(effect: float, sd: float, n: int) -> Power:
-    """Return the power of a comparison of two arms of n, and the n for 80 %: 2·((z+z')·sd/effect)², rounded up."""
-    if effect <= 0 or sd <= 0 or n < 1:
-        raise Invalid("an effect, its standard deviation and the number of conversations are greater than 0")
-    z = NormalDist()
-    critical = z.inv_cdf(0.975)
-    shift = effect / (sd * (2 / n) ** 0.5)
-    power = 1 - z.cdf(critical - shift) + z.cdf(-critical - shift)
-    exact = 2 * ((critical + z.inv_cdf(0.8)) * sd / effect) ** 2
-    return Power(effect, sd, n, power, int(-(-exact // 1)))
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A conversation as it would go, with words that stand for others; `endless` where it was left before its end."""
+
+    transcript: Transcript
+    asked: tuple[Asked, ...]
+    endless: bool = False
+
+    def loads(self, price: Price) -> tuple[Load, ...]:
+        """Return what it comes to, by each of `LENGTHS`."""
+        end = Load(endless=self.endless)
+        return tuple(sum_of((one.load(price, length) for one in self.asked), end) for length in LENGTHS)
+
+
+def sum_of(each: Iterable[Load], begin: Load = Load()) -> Load:
+    """Return what several come to together."""
+    for one in each:
+        begin = begin.and_more(one)
+    return begin
+
+
+def played(heading: Heading, find: Callable[[str], Maker], most: int | None = None) -> Played:
+    """Play a conversation through, once: no form looks at how long a turn is. `most` caps its spoken turns."""
+    form, transcript, asked = open_form(heading, find), Transcript(heading), list[Asked]()
+    last = MOST_TURNS if most is None else most
+    while True:
+        match form(transcript):
+            case Close():
+                return Played(transcript, tuple(asked))
+            case Post(turn):
+                transcript = transcript.then(turn)
+            case Speak() | Wait() as move:  # exhaustive
+                if len(asked) == last:
+                    return Played(transcript, tuple(asked), endless=most is None)
+                asked.append(_asked(transcript, move))
+                transcript = transcript.then(_turn(move, len(asked)))
 
 
 def loads(heading: Heading, price: Price, find: Callable[[str], Maker], most: int | None = None) -> tuple[Load, ...]:
     """Return what a conversation comes to, by each of `LENGTHS`; `most` caps its spoken turns."""
-    return tuple(_played(heading, price, find, length, MOST_TURNS if most is None else most) for length in LENGTHS)
+    return played(heading, find, most).loads(price)
 
 
-def _played(heading: Heading, price: Price, find: Callable[[str], Maker], length: int, most: int) -> Load:
-    form, transcript, load, spoken = open_form(heading, find), Transcript(heading), Load(), 0
-    while True:
-        match form(transcript):
-            case Close():
-                return load
-            case Post(turn):
-                transcript = transcript.then(turn)
-            case Speak() | Wait() as move:  # exhaustive
-                if spoken == most:
-                    return load.and_more(Load(endless=most == MOST_TURNS))
-                spoken += 1
-                load = load.and_more(_call(transcript, move, price, length))
-                transcript = transcript.then(_turn(move, length, spoken))
-
-
-def _turn(move: Speak | Wait, length: int, number: int) -> Turn:
+def _turn(move: Speak | Wait, number: int) -> Turn:
     if move.ask:
         options = move.ask.options
         return Turn(move.name, (Ballot(move.ask.text, options, options[len(options) // 2]),), ())
-    words = " ".join(f"w{number}x{place:02x}" for place in range(length * CHARACTERS_PER_TOKEN // 7 + 1))
-    return Turn(move.name, (Text(words),), move.heard_by)
+    words = " ".join(f"w{number:03}x{place:02x}" for place in range(_WORDS))
+    return Turn(move.name, (Text(words + MARK),), move.heard_by)
 
 
-def _call(transcript: Transcript, move: Speak | Wait, price: Price, length: int) -> Load:
+def _asked(transcript: Transcript, move: Speak | Wait) -> Asked:
     participant = transcript.heading.participant(move.name)
-    if participant.voice.partition(":")[0] in SPOKEN:
-        return Load(1)
-    heard = len(participant.brief) + sum(len(message.text) for message in view(transcript, move.name))
-    heard += len(move.ask.text) if move.ask else 0
-    read, written = heard // CHARACTERS_PER_TOKEN + 1, BALLOT_TOKENS if move.ask else length
-    call = Call(0, move.name, participant.voice, "", outcome="done", input=read, output=written)
-    dollars = price(call)
-    return Load(1, read + written, dollars, () if dollars is not None else (participant.voice,))
+    texts = [participant.brief, *(message.text for message in view(transcript, move.name))]
+    texts += [move.ask.text] if move.ask else []
+    assumed = sum(text.count(MARK) for text in texts)
+    return Asked(move.name, participant.voice, sum(map(len, texts)), assumed, move.ask is not None)
+
+
+def sample(
+    kinds: Sequence[tuple[T, int]], sort: Callable[[T], object], most: int = MOST_PLAYED
+) -> tuple[tuple[T, int], ...]:
+    """Return which of these conversations are to be played, and how many each stands for.
+
+    Where there are more than `most`, those of one `sort` stand for each other: as many of each sort are chosen, evenly
+    and always the same.
+    """
+    sorts: dict[object, list[tuple[T, int]]] = {}
+    for one, count in kinds:
+        sorts.setdefault(sort(one), []).append((one, count))
+    share = max(1, most // max(1, len(sorts)))
+    return tuple(one for each in sorts.values() for one in (each if len(kinds) <= most else _evenly(each, share)))
+
+
+def _evenly(each: Sequence[tuple[T, int]], share: int) -> list[tuple[T, int]]:
+    chosen = sorted(range(len(each)), key=lambda place: link("", place))[:share]
+    whole, over = divmod(sum(count for _, count in each), len(chosen))
+    return [(each[place][0], whole + (number < over)) for number, place in enumerate(chosen)]
+
+
+def sort_of(heading: Heading) -> object:
+    """Return all that a conversation is but for its texts: its form, its voices, numbers and options."""
+    arguments = tuple((name, _but_texts(value)) for name, value in heading.arguments)
+    return heading.form, tuple(one.voice for one in heading.participants), arguments
+
+
+def _but_texts(value: Value) -> object:
+    if isinstance(value, tuple):
+        return tuple(map(_but_texts, value))
+    free = isinstance(value, str) and (len(value) > _LONGEST_WORD or any(map(str.isspace, value)))
+    return None if free else value
 
 
 def whole(each: Iterable[tuple[Sequence[Load], int]]) -> tuple[Load, ...]:
