@@ -12,6 +12,7 @@ import math
 import re
 import unicodedata
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
@@ -238,6 +239,20 @@ class Transcript:
 
     heading: Heading
     turns: tuple[Turn, ...] = field(default=())
+
+    def _repr_html_(self) -> str:
+        return self.as_html()
+
+    def as_html(self) -> str:
+        """Return the conversation as HTML for a notebook, in which nothing runs, is typeset or turns round."""
+        said = [f"<h4><bdi>{escape(self.heading.title or self.heading.topic or self.heading.form)}</bdi></h4>"]
+        for number, turn in enumerate(self.turns, 1):
+            ballots = [f"votes: {one.answer or 'no option'}" for one in turn.parts if isinstance(one, Ballot)]
+            only = "" if turn.heard_by is None else f" (to {', '.join(turn.heard_by) or 'nobody'} only)"
+            words = escape("\n".join([turn.text, *ballots]).strip())
+            said.append(f"<p><b><bdi>{number} {escape(turn.speaker + only)}</bdi></b></p>")
+            said.append(f'<blockquote style="white-space: pre-wrap"><bdi>{words}</bdi></blockquote>')
+        return f'<div class="tex2jax_ignore mathjax_ignore">{"".join(said)}</div>'
 
     def then(self, turn: Turn) -> Transcript:
         """Return this transcript with one more turn; `Invalid` where its speaker or hearers are not of the heading."""

@@ -84,7 +84,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     for path in (each, by_turn):
         _writes(path)
     gathered = gather(read_table(table, asked.names()), asked)
-    model, lacking = _model(only)
+    model, lacking = model_for(only)
     found = study(gathered.talks, only, model, themes)
     _write(each, lambda: _conversations(found))
     _write(by_turn, lambda: _turns(found))
@@ -105,7 +105,7 @@ def _own(lists: Sequence[str]) -> Mapping[str, str]:
     return found
 
 
-def _model(only: Sequence[Subject]) -> tuple[Model | None, tuple[str, ...]]:
+def model_for(only: Sequence[Subject]) -> tuple[Model | None, tuple[str, ...]]:
     """Return what turns words into vectors, or why there is nothing; all else can be told without it."""
     if only and not MEANING & set(only):
         return None, ()

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import csv
 import io
-import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from moot.cli import record
 from moot.cli.table import figure, print_rows
 from moot.cli.terminal import console, print_json, program, safe
+from moot.measures.dynamics.talks import SUBJECTS
 from moot.transcript import Invalid, Transcript
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from moot.measures import Score
+    from moot.measures.arms import Wanted
     from moot.measures.catalog import Measured
+    from moot.measures.dynamics.talks import Subject
     from moot.measures.recorded import Recorded
     from moot.store import Store
     from moot.transcript import Heading
+
+MOST_EACH = 1_000
+"""Conversations of which it is told how each went where nobody asks."""
 
 SHOWN = 5
 """Conversations that are told one by one where it was not asked for; of more, only what they come to together."""
@@ -67,20 +73,20 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     Readings and judgements of the conversations that are named are found by themselves.
     """
     from moot.measures.arms import Wanted  # noqa: PLC0415 - heavy, and only needed once the words make sense
-    from moot.measures.catalog import chosen, measured  # noqa: PLC0415 - the same
+    from moot.measures.catalog import chosen  # noqa: PLC0415 - the same
 
     if bool(ids) == bool(experiment):
         raise click.UsageError("which conversations? give their ids, or --experiment NAME or FILE")
-    names = chosen(only)
+    chosen(only)
     wanted = Wanted(arms, control, tuple(dict.fromkeys(units)))
 
     file = Path(experiment) if experiment and Path(experiment).is_file() else None
 
     async def work(store: Store) -> None:
-        found = await _chosen(store, ids, file or experiment)
+        found = await choose(store, ids, file or experiment)
         if not any(one.transcript.turns for one in found):
             raise Invalid(f"nothing of {experiment or 'these'} is on record; see: {program()} list")
-        told = measured(found, names, wanted, truth, None)
+        told = of_all(found, only, wanted, truth, each=each or bool(csv_path or parquet) or len(found) <= MOST_EACH)
         _write(told, csv_path, parquet)
         if record.wants_json():
             print_json(_document(told))
@@ -90,7 +96,21 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     record.run(work)
 
 
-async def _chosen(store: Store, ids: Sequence[str], experiment: Path | str | None) -> list[Recorded]:
+def of_all(
+    found: Sequence[Recorded], only: Sequence[str], wanted: Wanted, truth: str | None, *, each: bool = True
+) -> Measured:
+    """Return what conversations come to; how each of very many went is told where it is asked for (`each`)."""
+    from moot.cli.dynamics import model_for  # noqa: PLC0415 - heavy
+    from moot.measures.catalog import chosen, measured  # noqa: PLC0415 - the same
+
+    names = chosen(only)
+    subjects: list[Subject] = [subject for subject in SUBJECTS if ("dynamics", subject) in names]
+    model, lacking = model_for(subjects) if subjects else (None, ())
+    told = measured(found, names, wanted, truth, model, each=each)
+    return replace(told, notes=(*told.notes, *lacking))
+
+
+async def choose(store: Store, ids: Sequence[str], experiment: Path | str | None) -> list[Recorded]:
     """Return the conversations that are asked for, with the readings and judgements of them.
 
     Of a design's file, those that are not on record yet are among them, without a turn: they were assigned.
@@ -101,12 +121,12 @@ async def _chosen(store: Store, ids: Sequence[str], experiment: Path | str | Non
     designed: dict[str, Heading] = {}
     if experiment is None:
         names = [await store.find(one) for one in ids]
-    elif isinstance(experiment, Path):
+    elif Path(experiment).suffix == ".toml" or isinstance(experiment, Path):
         from moot.cli.grid import grid_of  # noqa: PLC0415 - only a file needs it
         from moot.store import identity_of  # noqa: PLC0415 - the same
 
         designed = {
-            identity_of(Transcript(heading)): heading for _, heading in (await grid_of(store, experiment)).cells
+            identity_of(Transcript(heading)): heading for _, heading in (await grid_of(store, Path(experiment))).cells
         }
         names = list(designed)
     else:
@@ -139,6 +159,7 @@ def _document(told: Measured) -> dict[str, Any]:
         "independent_units": list(told.units),
         "multiplicity": _multiplicity(told),
         "notes": list(told.notes),
+        "model": told.model,
         "versions": _versions(),
     }
 
@@ -225,56 +246,15 @@ def _cited(one: Score) -> str:
 # Tables
 
 
-def table_of(told: Measured) -> list[dict[str, Any]]:
-    """Return a row a figure: those of each conversation with its id, form and factors, then those of all together."""
-    rows: list[dict[str, Any]] = []
-    for one, scores in told.each:
-        known = {"id": one.id, "form": one.form} | {
-            f"factor_{name}": _plain(value) for name, value in one.factors.items()
-        }
-        rows += [known | _columns(score) for score in scores]
-    return rows + [{"id": "", "form": ""} | _columns(score) for score in told.together]
-
-
-def _columns(score: Score) -> dict[str, Any]:
-    known = score.as_json()
-    plain = (
-        "name",
-        "estimate",
-        "se",
-        "low",
-        "high",
-        "level",
-        "n",
-        "clusters",
-        "unit",
-        "method",
-        "p",
-        "why_no_interval",
-    )
-    more = json.dumps(dict(score.more), ensure_ascii=False, default=str)
-    cites = " ".join(f"{identity}:{turn}" for identity, turn in score.cites)
-    return {name: known.get(name) for name in plain} | {"more": more, "cites": cites}
-
-
-def _plain(value: object) -> str:
-    return "; ".join(map(str, cast("tuple[object, ...]", value))) if isinstance(value, tuple) else str(value)
-
-
 def _write(told: Measured, csv_path: Path | None, parquet: Path | None) -> None:
-    rows = table_of(told) if csv_path or parquet else []
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    from moot.measures.frames import polars_frame, rows_of  # noqa: PLC0415 - needed in the end
+
+    rows = rows_of(told) if csv_path or parquet else []
     try:
         if csv_path:
-            csv_path.write_text(_as_csv(rows, names), "utf-8")
+            csv_path.write_text(_as_csv(rows, list(dict.fromkeys(name for row in rows for name in row))), "utf-8")
         if parquet:
-            from moot.measures.engines import library  # noqa: PLC0415 - only a table of this kind needs it
-
-            polars = library("polars")
-            numbers = {"estimate", "se", "low", "high", "level", "p"}
-            kinds = {name: polars.Float64 if name in numbers else polars.String for name in names}
-            kinds |= {"n": polars.Int64, "clusters": polars.Int64}
-            polars.DataFrame(rows, schema=kinds).write_parquet(parquet)
+            polars_frame(rows).write_parquet(parquet)
     except OSError as error:
         raise Invalid(f"the table cannot be written: {error.strerror or error}: {error.filename or parquet}") from None
 

@@ -93,16 +93,17 @@ def place() -> Path | str:
     named: Path | str | None = click.get_current_context().meta.get("moot.db") or os.environ.get("MOOT_DB")
     if named:
         return named if is_postgres(named) else Path(named)
-    return _usual()
+    return usual()
 
 
 def path() -> Path:
     """Return the record's file, or what it would be; what is kept beside a record lies there."""
     where = place()
-    return where if isinstance(where, Path) else _usual()
+    return where if isinstance(where, Path) else usual()
 
 
-def _usual() -> Path:
+def usual() -> Path:
+    """Return where the record of this user is, where nothing else was named."""
     if home := os.environ.get("MOOT_HOME"):
         return Path(home).expanduser() / "moot.db"
     from platformdirs import user_data_path  # noqa: PLC0415 - only needed where nothing was named

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, field, replace
+from html import escape
 from statistics import NormalDist, fmean, stdev
 from typing import TYPE_CHECKING, Any
 
@@ -63,9 +64,30 @@ class Score:
             {"cites": [{"id": identity, "turn": turn} for identity, turn in self.cites]} if self.cites else {}
         )
 
+    def _repr_html_(self) -> str:
+        return html_of([self])
+
     def with_more(self, more: Mapping[str, Any]) -> Score:
         """Return the same score with more known of it."""
         return replace(self, more={**self.more, **more})
+
+
+def html_of(scores: Sequence[Score]) -> str:
+    """Return figures as a table in HTML, in which nothing runs: for notebooks."""
+
+    def shown(value: float | None) -> str:
+        return "" if value is None else f"{value:.4g}"
+
+    rows = [
+        (one.name, shown(one.estimate), f"{shown(one.low)} to {shown(one.high)}" if one.low is not None else one.why,
+         shown(one.p), str(one.n), "" if one.clusters is None else str(one.clusters), one.unit, one.method)
+        for one in scores
+    ]  # fmt: skip
+    heads = ("", "estimate", "95 % interval", "p", "n", "groups", "unit", "method")
+    cells = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in heads)
+    rows_ = "".join(f"<tr>{row}</tr>" for row in cells)
+    return f'<table class="tex2jax_ignore mathjax_ignore"><tr>{head}</tr>{rows_}</table>'
 
 
 def mean_of(name: str, found: Sequence[float], unit: str, of: str) -> Score:

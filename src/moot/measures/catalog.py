@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from moot.measures import Score, listeners
+from moot.measures import Score, html_of, listeners
 from moot.measures.arms import arms_of, effects
 from moot.measures.counterfactual import fork_of, influence
 from moot.measures.dynamics import SUBJECTS, study, talk_of
@@ -22,7 +22,7 @@ from moot.measures.verdict_scores import accuracy, agreeing, biases, winners
 from moot.transcript import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from moot.measures.arms import Arms, Wanted
     from moot.measures.dynamics import Model, Talk
@@ -55,6 +55,10 @@ class Measured:
     arms: tuple[tuple[str, int, int], ...]
     units: tuple[str, ...]
     notes: tuple[str, ...]
+    model: Mapping[str, Any] | None = None
+
+    def _repr_html_(self) -> str:
+        return html_of(self.together or [score for _, scores in self.each for score in scores])
 
 
 def chosen(only: Sequence[str]) -> frozenset[tuple[str, str]]:
@@ -83,15 +87,22 @@ class _Told:
 
 
 def measured(
-    found: Sequence[Recorded], names: Names, wanted: Wanted, truth: str | None, model: Model | None
+    found: Sequence[Recorded],
+    names: Names,
+    wanted: Wanted,
+    truth: str | None = None,
+    model: Model | None = None,
+    *,
+    each: bool = True,
 ) -> Measured:
     """Return what conversations come to, one by one and together.
 
-    `truth` is the factor that names the side that is right; `model` tells what turns mean, if there is one.
+    `truth` is the factor that names the side that is right; `model` tells what turns mean, if there is one. Without
+    `each`, how each talk went is left out.
     """
     known = {one.id: one for one in found}
     votes = {one.id: tuple(votes_of(one, known, truth)) for one in found}
-    went, together = _dynamics(found, _of("dynamics", names), model)
+    went, together = _dynamics(found, _of("dynamics", names), model, each=each)
     parts = [*_trials(found, _of("persuasion", names), wanted), _readings(found, names)]
     parts += [_forks(found, _of("persuasion", names))]
     parts += [_judgements(list(votes.values()), _of("judges", names)), together]
@@ -107,6 +118,7 @@ def measured(
         tuple(one for arm in arms for one in arm.arms),
         tuple(arm.said for arm in arms),
         tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+        model.as_json() if model else None,
     )
 
 
@@ -137,7 +149,7 @@ def _vote(one: Voted) -> Score:
 
 
 def _dynamics(
-    found: Sequence[Recorded], subjects: set[str], model: Model | None
+    found: Sequence[Recorded], subjects: set[str], model: Model | None, *, each: bool
 ) -> tuple[dict[str, list[Score]], _Told]:
     """Return how each talk went, by its id, and how all did; talks of one cell are averaged into one."""
     talks = [_talk(one) for one in found if one.form not in READ and one.transcript.turns]
@@ -152,8 +164,8 @@ def _dynamics(
     for name, turns in told.cites.items():
         for cite in turns:
             cites.setdefault((name, cite[0]), []).append(cite)
-    each: dict[str, list[Score]] = {}
-    for score in told.scores:
+    alone: dict[str, list[Score]] = {}
+    for score in told.scores if each else ():
         method, more = (
             score.method.partition("; mean over")[0].partition("; Wilson")[0],
             {"subject": score.more["subject"]},
@@ -163,9 +175,9 @@ def _dynamics(
             if value == value:  # noqa: PLR0124 - not NaN
                 one = Score(score.name, value, None, None, None, 1, None, score.unit, method, ONE, more=more)
                 all_of_it = [(talk.id, turn.number) for turn in talk.turns]
-                each.setdefault(talk.id, []).append(citing(one, cites.get((score.name, talk.id), all_of_it)))
+                alone.setdefault(talk.id, []).append(citing(one, cites.get((score.name, talk.id), all_of_it)))
     together = told.scores if len(talks) > 1 else ()
-    return each, _Told(tuple(together), told.notes)
+    return alone, _Told(tuple(together), told.notes)
 
 
 def _talk(one: Recorded) -> Talk:
@@ -178,7 +190,7 @@ def _talk(one: Recorded) -> Talk:
 
 def _trials(found: Sequence[Recorded], names: set[str], wanted: Wanted) -> Iterator[_Told]:
     """Yield what trials came to together, those of one scale at a time; of a single one there is no more to tell."""
-    trials = [trial_of(one) for one in found if one.form == "trial"]
+    trials = [trial_of(one) for one in found if one.form == "trial" and names]
     for scale in sorted({one.shift.scale for one in trials}):
         group = [one for one in trials if one.shift.scale == scale]
         if len(group) < 2:  # noqa: PLR2004 - one is no comparison

@@ -35,6 +35,9 @@ class Recorded:
     transcript: Transcript
     closed: str | None = None
 
+    def _repr_html_(self) -> str:
+        return self.transcript.as_html()
+
     @property
     def form(self) -> str:
         """The name of its form."""

@@ -108,6 +108,9 @@ class Stored:
     digest: str
     broken: tuple[str, ...] = ()
 
+    def _repr_html_(self) -> str:
+        return self.transcript.as_html()
+
     @property
     def chosen(self) -> tuple[str, ...]:
         """The participants whose voice and settings somebody here has chosen: no file has brought them."""
