@@ -39,6 +39,7 @@ def application(site: Site, hosts: Collection[str]) -> ASGIApp:
     """Return the application, which answers to these hosts ("127.0.0.1:8765") only."""
     routes = [Route(way.path, _endpoint(site, way), methods=[way.method]) for way in WAYS]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+    app.router.redirect_slashes = False  # an address is right or wrong
     return Guard(app, hosts)
 
 

@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from moot.convene import Closed, Pause, Retry, Said, Spoken
@@ -137,17 +137,15 @@ class Standing:
     ask: str = ""
 
 
-def standing(stored: Stored, *, live: bool, note: str = "") -> Standing:
-    """Say how a conversation stands: the form decides, and the record's memo of what only a voice could know."""
+def at_rest(stored: Stored) -> Standing:
+    """Say how a conversation stands that nobody carries on: the form decides, the record's memo speaks for voices."""
     if stored.listing.closed is not None:
         return Standing("closed", stored.listing.closed or "closed")
     move = pending(stored)
-    if live:
-        return Standing("live", note or "live", move.name if move else "")
     if isinstance(move, Wait) or (move and stored.transcript.heading.participant(move.name).voice == "person"):
         ask = asked_as(move.ask) if move.ask else ""
         return Standing("waiting", f"waiting for {move.name}", move.name, ask)
-    return Standing("open", note or "open", move.name if move else "")
+    return Standing("open", "", move.name if move else "")
 
 
 class Hub:
@@ -159,6 +157,7 @@ class Hub:
         self._stages: dict[str, Stage] = {}
         self._lists: set[Viewer] = set()
         self._rows: dict[str, tuple[int, str]] = {}
+        self._standings: dict[str, tuple[str, str | None, Standing]] = {}
         self._flushes: dict[str, asyncio.TimerHandle] = {}
         self._watch: asyncio.Task[None] | None = None
         self._over = False
@@ -168,10 +167,17 @@ class Hub:
         stage = self._stages.get(identity)
         return bool(stage and stage.live)
 
-    def note(self, identity: str) -> str:
-        """Return what was last said of a conversation that is or was carried on here."""
-        stage = self._stages.get(identity)
-        return stage.note if stage else ""
+    async def standing(self, stored: Stored) -> Standing:
+        """Say how a conversation stands; a form may have to think about long words, so it is asked once, and aside."""
+        identity, closed = stored.listing.id, stored.listing.closed
+        stage = self._stages.get(identity) or Stage()
+        if stage.live and closed is None:
+            return Standing("live", stage.note)
+        known = self._standings.get(identity)
+        if known is None or known[:2] != (stored.digest, closed):
+            known = (stored.digest, closed, await asyncio.to_thread(at_rest, stored))
+            self._standings[identity] = known
+        return known[2] if known[2].words else replace(known[2], words=stage.note)
 
     def begin(self, stored: Stored) -> None:
         """Note that a conversation is carried on here from now on."""
@@ -233,7 +239,9 @@ class Hub:
                 if article := self._article(facts, number, channel.name):
                     channel.tell(frame("turn", article, number), number)
             channel.count = max(channel.count, turns)
-            channel.tell(self._standing(facts.stored, stage))
+        how = _state(await self.standing(facts.stored))
+        for channel in stage.channels.values():
+            channel.tell(how)
 
     async def follow(self, identity: str, name: str, after: int) -> AsyncGenerator[bytes]:
         """Yield frames for one tab that has been told the first `after` turns: what is missing, then what comes."""
@@ -245,6 +253,7 @@ class Hub:
         try:
             yield HELLO
             facts = await facts_of(self._store, identity)
+            how = _state(await self.standing(facts.stored))
             sent = len(facts.stored.transcript.turns)
             stage.heading = facts.stored.transcript.heading
             channel.count = sent if channel.count is None else channel.count
@@ -254,7 +263,7 @@ class Hub:
                 if number > sent:
                     told.append(more)
                     sent = number
-            told += [self._standing(facts.stored, stage), *_draft_frames(stage, name)]
+            told += [how, *_draft_frames(stage, name)]
             yield b"".join(told)
             async for more in self._rest(viewer, sent):
                 yield more
@@ -316,11 +325,6 @@ class Hub:
                 told.append(more)
                 sent = max(sent, number)
             yield b"".join(told) or b": \n\n"
-
-    def _standing(self, stored: Stored, stage: Stage) -> bytes:
-        how = standing(stored, live=stage.live, note=stage.note)
-        turns = len(stored.transcript.turns)
-        return frame("state", _json(state=how.state, words=how.words, turns=turns, whose=how.whose, ask=how.ask))
 
     def _open(self, stage: Stage, draft: Draft) -> Draft:
         stage.draft = draft
@@ -397,6 +401,10 @@ class Hub:
                 told = _row(line, now[1])
                 for viewer in self._lists:
                     viewer.give(0, told)
+
+
+def _state(how: Standing) -> bytes:
+    return frame("state", _json(state=how.state, words=how.words, whose=how.whose, ask=how.ask))
 
 
 def _row(line: Listing, state: str) -> bytes:

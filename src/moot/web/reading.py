@@ -16,7 +16,6 @@ from moot.store import NotFound
 from moot.transcript import CHAIR, link
 from moot.web import listing
 from moot.web.branches import lanes, shared, siblings
-from moot.web.hub import standing
 from moot.web.listing import about
 from moot.web.turns import colour_of, facts_of, shown
 from moot.web.ways import Visit, Way
@@ -45,7 +44,7 @@ async def conversation(visit: Visit) -> Response:
 async def _pieces(visit: Visit, facts: Facts) -> AsyncGenerator[str]:
     site, stored = visit.site, facts.stored
     identity = stored.listing.id
-    values = {**visit.usual(), **_head(visit, stored), "gap": GAP}
+    values = {**visit.usual(), **await _head(visit, stored), "gap": GAP}
     head, _, foot = site.pages.render("conversation.html", values).partition(GAP)
     yield head
     family = {line.id: line for line in await site.store.family(identity)}
@@ -59,9 +58,8 @@ async def _pieces(visit: Visit, facts: Facts) -> AsyncGenerator[str]:
     yield foot
 
 
-def _head(visit: Visit, stored: Stored) -> dict[str, Any]:
-    hub, heading, identity = visit.site.hub, stored.transcript.heading, stored.listing.id
-    how = standing(stored, live=hub.is_live(identity), note=hub.note(identity))
+async def _head(visit: Visit, stored: Stored) -> dict[str, Any]:
+    heading, identity = stored.transcript.heading, stored.listing.id
     return {
         "id": identity,
         "stored": stored,
@@ -69,7 +67,7 @@ def _head(visit: Visit, stored: Stored) -> dict[str, Any]:
         "about": about(stored.listing),
         "names": heading.names,
         "colours": {name: colour_of(name, heading) for name in heading.names},
-        "standing": how,
+        "standing": await visit.site.hub.standing(stored),
         "turns": len(stored.transcript.turns),
         "chair": CHAIR,
         "guest": False,
@@ -100,7 +98,7 @@ async def as_seen(visit: Visit) -> Response:
     request = request_for(stored, name, number, visit.site.pool)
     sent = await was_sent(store, stored, name, number, link("", request))
     values = {
-        **_head(visit, whole),
+        **await _head(visit, whole),
         "number": number,
         "name": name,
         "request": json.dumps(request, indent=2, ensure_ascii=False),
@@ -114,7 +112,7 @@ async def edit(visit: Visit) -> Response:
     stored = await visit.site.store.read(await _found(visit))
     number = max(1, visit.number("turn"))
     turn = editable(stored, number)
-    return visit.page("edit.html", {**_head(visit, stored), "number": number, "turn": turn})
+    return visit.page("edit.html", {**await _head(visit, stored), "number": number, "turn": turn})
 
 
 async def tree(visit: Visit) -> Response:

@@ -48,6 +48,7 @@ def bound(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # before the link is told: whoever is quick waits, and is not refused
     except OSError as error:
         listener.close()
         raise CannotListen(f"nobody can listen at {host}:{port} ({error.strerror}); name another with --port") from None

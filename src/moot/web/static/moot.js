@@ -113,14 +113,14 @@ function followTurns(turns) {
     },
     note: (told) => { $("#standing").textContent = JSON.parse(told).words; },
     state(told) {
-      const { state, words, turns: count, whose, ask } = JSON.parse(told);
+      const { state, words, whose, ask } = JSON.parse(told);
       const changed = section.dataset.state !== state;
       section.dataset.state = state;
       const badge = $(".top .state");
       badge.textContent = badge.dataset.state = state;
       $("#standing").textContent = words;
-      $("#count").textContent = count;
-      for (const field of all("[name=after]")) field.value = count;
+      $("#count").textContent = last;
+      for (const field of all("[name=after]")) field.value = last;
       if ($("#ask")) $("#ask").textContent = ask;
       const as = $("[name=as]");
       if (as && changed) as.value = state === "waiting" ? whose : "chair";
