@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections import deque
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -466,6 +466,15 @@ async def test_pauses_do_not_go_on_for_ever() -> None:
     with pytest.raises(VoiceError, match=f"paused {MOST_PAUSES} times"):
         await heard(server)
     assert len(server.requests) == MOST_PAUSES + 1
+
+
+@hastily
+async def test_the_last_pause_is_billed_like_the_others() -> None:
+    failed: list[Failed] = []
+    with suppress(VoiceError):
+        async for delta in Server(*[[PAUSE]] * (MOST_PAUSES + 1)).speak():
+            failed += [delta] if isinstance(delta, Failed) else []
+    assert [one.usage for one in failed] == [Usage(1, output=1)]
 
 
 # Endpoints

@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
-from moot.voices import Attempt, ContextFull, Done, Failed, Paused, Thinking, VoiceError, Words
+from moot.voices import Attempt, ContextFull, Done, Failed, Paused, Thinking, Usage, VoiceError, Words
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -133,6 +133,7 @@ async def attempts(
     while True:
         line = await connect()
         last: Done | GoOn | Trouble = Trouble("the stream ended before the reply did")
+        usage = Usage()
         async with line.limiter.passage(part) as passage:
             yield Attempt(part)
             async with aclosing(_Watched(send(line.client, part), patience)) as signs:
@@ -146,6 +147,7 @@ async def attempts(
                         last = sign
             passage.used = _used(last)
             if isinstance(last, GoOn) and pauses == MOST_PAUSES:
+                usage = last.paused.usage
                 last = Trouble(f"it has paused {pauses} times within one turn", retry=False)
             if isinstance(last, Trouble) and last.retry:
                 line.limiter.hold_back(_asked(last, patience) or 0.0)
@@ -158,7 +160,7 @@ async def attempts(
                 yield paused
             case Trouble():  # exhaustive
                 wait = _wait(last, number, patience)
-                yield Failed(last.said, wait, last.request_id)
+                yield Failed(last.said, wait, last.request_id, usage)
                 if wait is None:
                     raise _error(voice, last, number)
                 await patience.sleep(wait)
