@@ -29,9 +29,10 @@ test: check ## run the whole check: style, types, imports, tests, coverage
 	$(BIN)/coverage report --include='$(CORE)' --fail-under=100
 	$(BIN)/coverage report --omit='$(CORE)' --fail-under=90
 
-soak: .venv/.test ## run the drills far longer than `make test` does: faults of providers, power cuts (20 minutes)
+soak: .venv/.test ## run the drills far longer than `make test` does: faults of providers, power cuts, the simulation (2 hours)
 	MOOT_TEST_SEEDS=200 $(BIN)/python -m pytest tests/test_faults.py $(ARGS)
 	MOOT_TEST_CUTS=100000 $(BIN)/python -m pytest tests/test_power.py $(ARGS)
+	MOOT_TEST_SEED=$$(date +%s) MOOT_TEST_SEEDS=100000 $(BIN)/python -m pytest tests/test_simulation.py $(ARGS)
 
 check: .venv/.test ## style, types and imports only
 	$(BIN)/ruff check
