@@ -83,6 +83,32 @@ async def test_what_is_acknowledged_is_there_when_the_record_is_opened_again(whe
 
 
 @pytest.mark.anyio
+async def test_a_line_is_looked_at_alone_and_with_all_that_share_its_turns(where: Path | str) -> None:
+    async with open_store(where) as store:
+        for identity in ("a1", "z1"):
+            await store.start(identity, Transcript(HEADING, (turn("one"), turn("two"))))
+        await store.fork("b1", "a1", 1, HEADING)
+        await store.fork("c1", "b1", 1, HEADING, ("Bo",))
+        await store.fork("b2", "a1", 2, HEADING)
+        kin = [(line.id, line.turns, line.forked_from) for line in await store.family("c1")]
+        assert kin == [("a1", 2, None), ("b1", 1, "a1"), ("c1", 1, "b1"), ("b2", 2, "a1")]
+        assert await store.family("a1") == await store.family("b2")
+        assert [line.id for line in await store.family("z1")] == ["z1"]
+        assert await store.family("nowhere") == []
+        for line in await store.list():
+            assert await store.look(line.id) == line
+        with pytest.raises(NotFound):
+            await store.look("nowhere")
+        before = {line.id: line for line in await store.list()}
+        await store.close("b1", "all said")
+        after = {line.id: line for line in await store.list()}
+        assert after.pop("b1") == replace(before.pop("b1"), closed="all said")
+        assert all(after[identity] is line for identity, line in before.items()), (
+            "what has not changed is not read again"
+        )
+
+
+@pytest.mark.anyio
 async def test_of_two_writers_of_one_turn_the_second_is_refused_and_no_gap_is_left(where: Path | str) -> None:
     async with open_store(where) as one, open_store(where) as other:
         await one.start("a1", Transcript(HEADING))

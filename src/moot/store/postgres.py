@@ -26,6 +26,7 @@ from moot.store.rows import (
     Row,
     call,
     call_values,
+    family_sql,
     head_row,
     length,
     listing,
@@ -58,14 +59,7 @@ _LISTING = """
     SELECT t.id, t.heading, t.at, t.closed, t.forked_from, t.forked_at, t.foreigners,
            (SELECT max(seq) + 1 FROM moot.turns WHERE transcript = t.id) AS length
     FROM moot.transcripts AS t"""
-_FAMILY = f"""
-    WITH RECURSIVE up (id, parent) AS (
-        SELECT id, forked_from FROM moot.transcripts WHERE id = %s
-        UNION SELECT t.id, t.forked_from FROM moot.transcripts AS t JOIN up ON t.id = up.parent
-    ), kin (id) AS (
-        SELECT id FROM up WHERE parent IS NULL
-        UNION SELECT t.id FROM moot.transcripts AS t JOIN kin ON t.forked_from = kin.id
-    ) {_LISTING} WHERE t.id IN (SELECT id FROM kin) ORDER BY t.at, t.id"""  # noqa: S608 - ours
+_FAMILY = family_sql(_LISTING, "moot.transcripts", "%s")
 _NEW = """
     INSERT INTO moot.transcripts (id, heading, digest, at, foreigners, forked_from, forked_at)
     VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING id"""
@@ -122,13 +116,8 @@ _SEARCH = """
 
 _INDEXED = "SELECT transcript, seq, turn, tsvector_to_array(words) FROM moot.turns"
 CONSTRAINTS = (
-    "transcripts_pkey",
-    "transcripts_forked_from_fkey",
-    "turns_pkey",
-    "turns_transcript_fkey",
-    "calls_pkey",
-    "calls_transcript_fkey",
-    "writers_pkey",
+    *("transcripts_pkey", "transcripts_forked_from_fkey", "turns_pkey", "turns_transcript_fkey"),
+    *("calls_pkey", "calls_transcript_fkey", "writers_pkey"),
 )
 """What the record stands on; a copy made carelessly, or somebody's hand, may have lost one."""
 

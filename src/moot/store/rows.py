@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 from moot.store import Call, Conflict, Listing, NotFound, Share, Stored
 from moot.transcript import Transcript, as_json, canonical, digests, heading_from_json, link, sound, turn_from_json
@@ -90,6 +90,18 @@ class Lines:
 
 def _same(known: tuple[Head, Listing] | None, head: Head) -> Listing | None:
     return known[1] if known and known[0] == head else None
+
+
+def family_sql(listing_sql: LiteralString, table: LiteralString, mark: LiteralString) -> LiteralString:
+    """Return the query for all that share turns with a conversation: from it up to the first, and down from there."""
+    return f"""
+        WITH RECURSIVE up (id, parent) AS (
+            SELECT id, forked_from FROM {table} WHERE id = {mark}
+            UNION SELECT t.id, t.forked_from FROM {table} AS t JOIN up ON t.id = up.parent
+        ), kin (id) AS (
+            SELECT id FROM up WHERE parent IS NULL
+            UNION SELECT t.id FROM {table} AS t JOIN kin ON t.forked_from = kin.id
+        ) {listing_sql} WHERE t.id IN (SELECT id FROM kin) ORDER BY t.at, t.id"""  # noqa: S608 - names of our own
 
 
 def the_one(prefix: str, rows: Sequence[tuple[Any, ...]]) -> str:

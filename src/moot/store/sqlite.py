@@ -24,6 +24,7 @@ from moot.store.rows import (
     Lines,
     call,
     call_values,
+    family_sql,
     head_row,
     length,
     listing,
@@ -50,14 +51,7 @@ _LISTING = """
     SELECT t.id, t.heading, t.at, t.closed, t.forked_from, t.forked_at, t.foreigners,
            (SELECT max(seq) + 1 FROM turns WHERE transcript = t.id) AS length
     FROM transcripts AS t"""
-_FAMILY = f"""
-    WITH RECURSIVE up (id, parent) AS (
-        SELECT id, forked_from FROM transcripts WHERE id = ?
-        UNION SELECT t.id, t.forked_from FROM transcripts AS t JOIN up ON t.id = up.parent
-    ), kin (id) AS (
-        SELECT id FROM up WHERE parent IS NULL
-        UNION SELECT t.id FROM transcripts AS t JOIN kin ON t.forked_from = kin.id
-    ) {_LISTING} WHERE t.id IN (SELECT id FROM kin) ORDER BY t.at, t.id"""  # noqa: S608 - ours
+_FAMILY = family_sql(_LISTING, "transcripts", "?")
 _SEARCH = """
     SELECT turns.transcript, turns.seq, turns.turn, turns.at FROM words
     JOIN spoken ON spoken.id = words.rowid JOIN turns USING (transcript, seq)
