@@ -7,6 +7,7 @@ error ends as a line for a person and an exit code.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import io
 import json
@@ -20,7 +21,7 @@ import click
 from moot import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 COMMANDS = {
     "talk": "Let two or more voices talk, live and on the record.",
@@ -50,6 +51,7 @@ COMMANDS = {
     "ratings": "Rate who beats whom, from anyone's table of verdicts.",
     "agreement": "Tell how far raters agree, from anyone's table.",
     "dynamics": "Tell how conversations go, from anyone's table of turns.",
+    "report": "Write what conversations or an experiment came to as a page.",
     "verify": "Check that the record is whole and agrees with its digests.",
     "export": "Write a conversation as text, Markdown or JSON.",
     "import": "Put conversations from files on record.",
@@ -172,15 +174,15 @@ def _told(line: str, code: int, arguments: list[str]) -> int:
 
 def _crashed(error: Exception, arguments: list[str]) -> int:
     if os.environ.get("MOOT_DEBUG"):
-        click.echo(_without_keys("".join(traceback.format_exception(error))), err=True)
+        click.echo(without_keys()("".join(traceback.format_exception(error))), err=True)
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{os.path.basename(where.filename)}:{where.lineno}"  # noqa: PTH119 - a name, not a path
     line = f"this is a fault in moot ({type(error).__name__} at {place}); what was recorded is kept; "
     return _told(f"{line}MOOT_DEBUG=1 shows more", 1, arguments)
 
 
-def _without_keys(text: str) -> str:
-    """Return a traceback without the keys that are here: in it, an SDK's own error repeats what a provider said."""
+def without_keys() -> Callable[[str], str]:
+    """Return what takes the keys that are here out of a text: an SDK's own error repeats what it was told."""
     from moot import keys  # noqa: PLC0415 - an error is the only time that these are needed
     from moot.config import user_folder  # noqa: PLC0415
     from moot.voices.attempts import without  # noqa: PLC0415
@@ -188,6 +190,4 @@ def _without_keys(text: str) -> str:
     held = [value.strip() for name, value in os.environ.items() if name.upper().endswith(("KEY", "TOKEN", "SECRET"))]
     with contextlib.suppress(keys.KeysError):
         held += keys.read(user_folder(os.environ)).values()
-    for key in held:
-        text = without(key, text)
-    return text
+    return lambda text: functools.reduce(lambda told, key: without(key, told), held, text)

@@ -45,7 +45,7 @@ def command(conversation: str, layout: Format, output: Path | None) -> None:
             sys.stdout.buffer.write(content)
             sys.stdout.buffer.flush()
         else:
-            _put(output, content)
+            put(output, content)
         for line in written.lost:
             console(err=True).print(safe(f"not in this file: {line}"), style="dim")
 
@@ -61,7 +61,7 @@ async def document(store: Store, stored: Stored) -> Record:
     return Record(stored.transcript, stored.listing.id, stored.listing.forked_from or "", calls)
 
 
-def _put(path: Path, content: bytes) -> None:
+def put(path: Path, content: bytes) -> None:
     """Write a file beside its place and move it there when it is whole."""
     try:
         with tempfile.NamedTemporaryFile(dir=path.absolute().parent, prefix=f".{path.name}.", delete=False) as file:

@@ -17,7 +17,7 @@ from moot.store import NotFound
 from moot.transcript import Ballot, Transcript
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import AsyncGenerator, Iterable, Sequence
 
     from moot.experiment.afterwards import Subject
     from moot.experiment.design import Cell
@@ -56,10 +56,15 @@ async def stand_of(store: Store, identity: str, cell: Cell | Subject) -> Stand:
     except NotFound:
         return Stand(identity, cell, "missing")
     calls = await store.calls(identity)
-    if stored.listing.closed is not None:
-        return Stand(identity, cell, "closed", stored.listing.closed, stored.transcript, calls)
+    return Stand(identity, cell, *standing(stored.listing.closed, calls), stored.transcript, calls)
+
+
+def standing(closed: str | None, calls: Sequence[Call]) -> tuple[str, str]:
+    """Return how a conversation on record stands, and why: why it closed, or what its last call failed of."""
+    if closed is not None:
+        return "closed", closed
     failed = calls[-1].error or "it failed" if calls and calls[-1].outcome == "failed" else ""
-    return Stand(identity, cell, "failed" if failed else "resting", failed, stored.transcript, calls)
+    return ("failed" if failed else "resting"), failed
 
 
 def row(stand: Stand, cell: Cell, price: Price) -> dict[str, Any]:
