@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from moot.cli import record
+from moot.cli.parquet import as_lines
 from moot.cli.terminal import console, print_json, safe
 from moot.formats import File, Unreadable, read_files
 from moot.formats.files import MOST_MEMBERS
@@ -110,7 +111,8 @@ def _file(path: Path, name: str) -> File:
         except OSError as error:
             raise Unreadable(f"it cannot be read: {error.strerror}") from None
 
-    return File(name, path.stat().st_size, opened)
+    file = File(name, path.stat().st_size, opened)
+    return as_lines(path, name) if file.size and file.start(4) == b"PAR1" else file
 
 
 async def _keep(store: Store, path: Path, files: Sequence[File]) -> list[Report]:

@@ -6,7 +6,7 @@ A format must never execute, fetch or follow what a file names, go by a file's n
 from __future__ import annotations
 
 import re
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from moot.formats import (
@@ -14,7 +14,9 @@ from moot.formats import (
     chatgpt,
     claude,
     convokit,
+    dataset,
     inspect_log,
+    inspect_write,
     markdown,
     openai_chat,
     pidgin,
@@ -22,28 +24,46 @@ from moot.formats import (
     session,
     sharegpt,
     sillytavern,
+    tables,
     text,
 )
+from moot.formats.dataset import DataSet
 from moot.formats.files import File, documents, held, is_zip, unpacked
+from moot.formats.lost import of_all
 from moot.formats.page import (
     ACCEPTED,
     MOST_TURNS,
     Imported,
+    Packed,
     Page,
     Record,
     Unreadable,
     Written,
     decode,
 )
+from moot.formats.perspective import Way
 from moot.transcript import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-Format = Literal["text", "md", "json"]
-"""What a conversation can be written as; see `text`, `markdown` and `record`. Only "json" loses nothing."""
+Format = Literal[
+    "text", "md", "json", "jsonl", "openai", "sharegpt", "trace", "csv", "ballots", "hf", "convokit", "inspect"
+]
+"""What conversations can be written as (docs/formats.md). Only "json", and "jsonl" line by line, lose nothing."""
 
 FORMATS: tuple[Format, ...] = get_args(Format)
+
+_PLAIN: dict[str, Callable[[Record], Written]] = {
+    "text": text.write, "md": markdown.write, "json": record.write, "jsonl": record.write_line,
+}  # fmt: skip
+
+_CHATS: dict[str, Callable[[Record, Way], Written]] = {
+    "openai": openai_chat.write, "sharegpt": sharegpt.write, "trace": session.write,
+}  # fmt: skip
+
+AS_HEARD = Way()
+"""Of the last participant, as it heard it."""
 
 DOCUMENTS = (record, openai_chat, sharegpt)
 """Layouts of which each JSON document is a conversation; the first that fits reads it."""
@@ -95,12 +115,19 @@ def _read(files: tuple[File, ...]) -> Iterator[Imported]:
         yield from inspect_log.read_archive(files)
     elif convokit.fits(files):
         yield from convokit.read(files)
+    elif tabled := [one for one in files if len(files) > 1 and one.name.endswith(".parquet")]:
+        yield from _of_documents(chain.from_iterable(map(documents, filter(_holds_messages, tabled))))
     elif exported := [one for one in files if len(files) > 1 and _EXPORTED.search(one.name)]:
         yield from _of_documents(chain.from_iterable(map(documents, exported)))
     elif len(files) != 1:
         raise Unreadable(f"moot knows no data set with these {len(files):,} files; {ACCEPTED}")
     else:
         yield from _of_file(files[0])
+
+
+def _holds_messages(table: File) -> bool:
+    """Whether the rows of a table, which are offered as JSON, are conversations."""
+    return any(openai_chat.fits(row) for _, row in islice(documents(table), 1))
 
 
 def _of_file(file: File) -> Iterator[Imported]:
@@ -138,27 +165,56 @@ def _of_documents(found: Iterator[tuple[str, Any]]) -> Iterator[Imported]:
             yield layout.read(document, f"{where}: " if where else "")
 
 
-def write(record_: Record, as_format: Format) -> Written:
-    """Return a record as the text of a file (UTF-8, LF), with what that file cannot hold."""
+def write(record_: Record, as_format: Format, way: Way = AS_HEARD) -> Written:
+    """Return a record as the text of a file (UTF-8, LF), with what that file cannot hold.
+
+    `way` says whose view a chat log tells; `Unreadable` where it names nobody who takes part. `Invalid` for a format of
+    tables or of several files: those are of many records, by `write_all`.
+    """
+    if as_format in _PLAIN:
+        return _PLAIN[as_format](record_)
+    if as_format in _CHATS:
+        return _CHATS[as_format](record_, way)
+    raise Invalid(f"{as_format} is written of many conversations at once")
+
+
+def write_all(records: Sequence[Record], as_format: Format, way: Way = AS_HEARD) -> Written | Packed | DataSet:
+    """Return records, at least one, as one text, as files of a folder or archive, or as the tables of a data set.
+
+    `Invalid` where there are several and the format is of one only.
+    """
     match as_format:
-        case "text":
-            return text.write(record_)
-        case "md":
-            return markdown.write(record_)
-        case "json":
-            return record.write(record_)
+        case "text" | "md" | "json" if len(records) > 1:
+            raise Invalid(f"{as_format} holds one conversation; for {len(records)} choose jsonl, or another format")
+        case "csv":
+            return tables.write(records, "turns")
+        case "ballots":
+            return tables.write(records, "ballots")
+        case "hf":
+            return dataset.tables(records, way)
+        case "convokit":
+            return convokit.write(records)
+        case "inspect":
+            return inspect_write.write(records)
+        case _:
+            told = [write(one, as_format, way) for one in records]
+            return Written("".join(one.text for one in told), of_all([one.lost for one in told]))
 
 
 __all__ = [
     "ACCEPTED",
     "FORMATS",
+    "DataSet",
     "File",
     "Format",
     "Imported",
+    "Packed",
     "Record",
     "Unreadable",
+    "Way",
     "Written",
     "read",
     "read_files",
     "write",
+    "write_all",
 ]

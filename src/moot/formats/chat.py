@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -134,6 +134,7 @@ def branches(paths: Sequence[Sequence[Line]], about: About, lost: Lost) -> Itera
 
     What is lost is told of the main line. Paths that are a beginning of another add nothing and are passed over.
     """
+    paths = [[_led(line) for line in path] for path in paths]
     everything = tuple(dict.fromkeys(line for path in paths for line in path))
     names = _names([one.speaker for one in everything if one.speaker != LEADER], lost)
     heading = _heading(everything, names, about, lost)
@@ -151,6 +152,11 @@ def branches(paths: Sequence[Sequence[Line]], about: About, lost: Lost) -> Itera
         else:
             yield Imported(kept, lost.lines(), about.id)
         told.append(path)
+
+
+def _led(line: Line) -> Line:
+    """Return a line of a speaker called chair as one that leads: nobody who takes part can have that name."""
+    return replace(line, speaker=LEADER) if same_name(line.speaker) == CHAIR else line
 
 
 def _shared(one: Sequence[Line], other: Sequence[Line]) -> int:

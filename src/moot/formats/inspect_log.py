@@ -1,4 +1,4 @@
-"""Inspect's logs, an archive or JSON: each sample is a conversation, with its scores beside it. Read only here.
+"""Inspect's logs, an archive or JSON: each sample is a conversation, with its scores beside it.
 
 It must never need Inspect, nor take what a tool was sent for something that was said.
 """

@@ -6,13 +6,14 @@ a layout. How words were cut into parts is no loss: only what was said counts.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from moot.formats.page import plural, printable
 from moot.transcript import Ballot, Thought
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from moot.transcript import Heading, Participant, Transcript, Turn
 
@@ -22,6 +23,14 @@ _LISTED = 5
 def missing(whole: Transcript, kept: Transcript) -> tuple[str, ...]:
     """Return what of `whole` is not in `kept`, the same conversation as a file holds it."""
     return (*_of_heading(whole.heading, kept.heading), *_of_turns(whole.turns, kept.turns))
+
+
+def of_all(lost: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Return what several conversations would miss, each sentence once and in how many of them it holds."""
+    counts = Counter(line for lines in lost for line in dict.fromkeys(lines))
+    if len(lost) == 1:
+        return tuple(counts)
+    return tuple(f"{line} (in {count:,} of {len(lost):,} conversations)" for line, count in counts.items())
 
 
 def _of_heading(whole: Heading, kept: Heading) -> Iterator[str]:

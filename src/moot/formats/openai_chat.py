@@ -1,10 +1,11 @@
-"""OpenAI's chat messages, one conversation an object, as for fine-tuning and in data sets. Read only.
+"""OpenAI's chat messages, one conversation an object, as for fine-tuning and in data sets.
 
 It must never take a system message that comes late for a brief: whoever was told it heard it then.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, cast
 
 from moot.formats.chat import (
@@ -21,12 +22,15 @@ from moot.formats.chat import (
     unknown_keys,
     words,
 )
-from moot.formats.page import Unreadable
+from moot.formats.page import Unreadable, Written
+from moot.formats.perspective import chat, lost_of, unheard, wire_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from moot.formats.page import Imported
+    from moot.formats.page import Imported, Record
+    from moot.formats.perspective import Way
+    from moot.transcript import Transcript
 
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _KNOWN = ("role", "content", "name", "reasoning_content", "refusal")
@@ -70,7 +74,12 @@ def read(document: object, where: str) -> Imported:
         raise Unreadable(f"{where}nobody says anything in these messages")
     plain = plain_of(whole, "title")
     unknown_keys(whole, ("messages", "body", "title", *plain), lost)
-    about = About(text_of(whole, "title"), "\n\n".join(briefs), id=text_of(whole, "id"), source=plain)
+    about = About(
+        text_of(whole, "title"),
+        "\n\n".join(briefs),
+        id=text_of(whole, "id") or text_of(whole, "conversation_id"),
+        source=plain,
+    )
     return conversation(lines, about, lost)
 
 
@@ -83,3 +92,22 @@ def _messages(document: object) -> Mapping[str, Any] | None:
             return cast("dict[str, Any]", cast("dict[str, Any]", document)["body"])
         case _:
             return None
+
+
+def write(record: Record, way: Way) -> Written:
+    """Return a conversation as one line, as `way` has it told; what is lost is what would not be read back."""
+    told: list[dict[str, Any]] = []
+    for one in chat(record.transcript, way):
+        name = {"name": wire_name(one.speaker)} if one.role != "system" and one.speaker else {}
+        thought = {"reasoning_content": one.thought} if one.thought else {}
+        told.append({"role": one.role} | name | {"content": one.words} | thought)
+    about = {"title": record.transcript.heading.title, "id": record.id}
+    document = {"messages": told} | {key: value for key, value in about.items() if value}
+    return Written(f"{json.dumps(document, ensure_ascii=False)}\n", _lost(record.transcript, document, way))
+
+
+def _lost(transcript: Transcript, document: object, way: Way) -> tuple[str, ...]:
+    try:
+        return lost_of(transcript, read(document, ""), way)
+    except Unreadable:  # nobody says anything in it
+        return tuple(unheard(transcript, way))

@@ -75,6 +75,14 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """Conversations as several files by name: a folder, or what an archive holds; `lost` as in `Written`."""
+
+    files: tuple[tuple[str, bytes], ...]
+    lost: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A decoded file: `raw` as it was, `text` with plain line ends and without a byte order mark.
 

@@ -37,6 +37,15 @@ _KNOWN = ("moot", "id", "digest", "forked_from", "heading", "turns", "calls")
 
 def write(record: Record) -> Written:
     """Return a record as one JSON document; nothing is lost."""
+    return Written(sound(json.dumps(_document(record), ensure_ascii=False, allow_nan=False, indent=1)) + "\n")
+
+
+def write_line(record: Record) -> Written:
+    """Return a record as one line of JSON; nothing is lost."""
+    return Written(sound(json.dumps(_document(record), ensure_ascii=False, allow_nan=False)) + "\n")
+
+
+def _document(record: Record) -> dict[str, Any]:
     transcript = record.transcript
     document = {
         "moot": VERSION,
@@ -47,8 +56,7 @@ def write(record: Record) -> Written:
         "turns": [as_json(turn) for turn in transcript.turns],
         "calls": [dict(call) for call in record.calls],
     }
-    filled = {name: value for name, value in document.items() if value or name == "turns"}
-    return Written(sound(json.dumps(filled, ensure_ascii=False, allow_nan=False, indent=1)) + "\n")
+    return {name: value for name, value in document.items() if value or name == "turns"}
 
 
 def fits(document: object) -> bool:

@@ -1,10 +1,11 @@
-"""Session traces (the Hugging Face Hub's simple format): a line of the session, then a message a line. Read only here.
+"""Session traces (the Hugging Face Hub's simple format): a line of the session, then a message a line.
 
 It must never take a tool's words for somebody's.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, cast
 
 from moot.formats.chat import (
@@ -20,12 +21,14 @@ from moot.formats.chat import (
     plain_of,
     text_of,
 )
-from moot.formats.page import Unreadable
+from moot.formats.page import Unreadable, Written
+from moot.formats.perspective import chat, lost_of, unheard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from moot.formats.page import Imported
+    from moot.formats.page import Imported, Record
+    from moot.formats.perspective import Way
 
 
 def fits(document: object) -> bool:
@@ -81,3 +84,19 @@ def _conversation(session: dict[str, Any], messages: list[dict[str, Any]]) -> Im
         source={"format": "session trace"} | plain_of(session, "type", "name"),
     )
     return conversation(lines, about, lost)
+
+
+def write(record: Record, way: Way) -> Written:
+    """Return a conversation as a session of lines, as `way` has it told."""
+    transcript = record.transcript
+    voices = {one.name: one.voice for one in transcript.heading.participants}
+    head = {"type": "session", "harness": "moot", "id": record.id, "name": transcript.heading.title}
+    lines: list[dict[str, Any]] = [{key: value for key, value in head.items() if value}]
+    for one in chat(transcript, way):
+        more = {"name": one.speaker if one.role == "user" else "", "reasoningContent": one.thought}
+        more |= {"model": voices.get(one.speaker, "") if one.role == "assistant" else ""}
+        message = {"role": one.role, "content": one.words} | {key: value for key, value in more.items() if value}
+        lines.append({"type": "message", "message": message})
+    back = next(read_all(iter([("", line) for line in lines])), None)
+    lost = lost_of(transcript, back, way) if back else tuple(unheard(transcript, way))
+    return Written("".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines), lost)

@@ -1,10 +1,11 @@
-"""ShareGPT's layout, as many training sets have it: `conversations` of `from` and `value`. Read only.
+"""ShareGPT's layout, as many training sets have it: `conversations` of `from` and `value`.
 
 It must never drop what a tool was asked or answered in silence.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, cast
 
 from moot.formats.chat import (
@@ -20,10 +21,12 @@ from moot.formats.chat import (
     text_of,
     unknown_keys,
 )
-from moot.formats.page import Unreadable
+from moot.formats.page import Unreadable, Written
+from moot.formats.perspective import chat, lost_of, unheard
 
 if TYPE_CHECKING:
-    from moot.formats.page import Imported
+    from moot.formats.page import Imported, Record
+    from moot.formats.perspective import Way
 
 _PEOPLE = ("human", "user")
 _MODELS = ("gpt", "assistant", "chatgpt", "bing", "bard", "model")
@@ -73,3 +76,18 @@ def read(document: object, where: str) -> Imported:
 def _model(whole: dict[str, Any], name: str) -> str:
     said = whole.get("model")
     return said if isinstance(said, str) and said else name if name in ("chatgpt", "bing", "bard") else ""
+
+
+_ROLES = {"system": "system", "user": "human", "assistant": "gpt"}
+
+
+def write(record: Record, way: Way) -> Written:
+    """Return a conversation as one line, as `way` has it told; what is lost is what would not be read back."""
+    said = [{"from": _ROLES[one.role], "value": one.words} for one in chat(record.transcript, way)]
+    about = {"id": record.id, "title": record.transcript.heading.title}
+    document = {key: value for key, value in about.items() if value} | {"conversations": said}
+    try:
+        lost = lost_of(record.transcript, read(document, ""), way)
+    except Unreadable:  # nobody says anything in it
+        lost = tuple(unheard(record.transcript, way))
+    return Written(f"{json.dumps(document, ensure_ascii=False)}\n", lost)
