@@ -16,7 +16,7 @@ PIN := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG
 	--no-annotate --no-header --no-emit-options --no-config --newline lf --upgrade --uploaded-prior-to $(COOLING)
 
 .DELETE_ON_ERROR:
-.PHONY: help talk test soak check fix bench bench-peers pins clean
+.PHONY: help talk test soak others check fix bench bench-peers pins clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ soak: .venv/.test ## run the drills far longer than `make test` does: faults of 
 	MOOT_TEST_SEEDS=200 $(BIN)/python -m pytest tests/test_faults.py $(ARGS)
 	MOOT_TEST_CUTS=100000 $(BIN)/python -m pytest tests/test_power.py $(ARGS)
 	MOOT_TEST_SEED=$$(date +%s) MOOT_TEST_SEEDS=100000 $(BIN)/python -m pytest tests/test_simulation.py $(ARGS)
+
+others: .venv/.test .venv/others/.done ## see that other programs open what moot writes (Inspect, datasets, ConvoKit; 2 GB)
+	MOOT_TEST_OTHERS=$(CURDIR)/.venv/others/bin/python $(BIN)/python -m pytest tests/test_opens_elsewhere.py $(ARGS)
 
 check: .venv/.test ## style, types and imports only
 	$(BIN)/ruff check
@@ -77,6 +80,13 @@ clean: ## remove .venv and everything else that can be made again
 	@$(PIP) --require-hashes -r constraints/test.txt
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch .venv/.talk $@
+
+.venv/others/.done: .venv/pyvenv.cfg constraints/others.txt
+	@echo "Setting up the other programs…"
+	@$(PYTHON) -m venv --without-pip .venv/others
+	@$(PYTHON) -m pip --python .venv/others/bin/python --disable-pip-version-check install --quiet \
+		--require-hashes -r constraints/others.txt
+	@touch $@
 
 .venv/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
