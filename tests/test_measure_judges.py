@@ -11,10 +11,13 @@ import pytest
 
 from fakes import Fake, Reply, Request
 from fakes.commands import commands
+from moot.forms.judge import question_of
 from moot.measures.arms import Wanted
 from moot.measures.catalog import chosen, measured
-from moot.measures.judged import Side, Voted, own_family, settled
+from moot.measures.judged import Side, Voted, own_family, settled, votes_of
+from moot.measures.recorded import Recorded
 from moot.measures.verdict_scores import accuracy, agreeing, biases, winners
+from moot.transcript import Ballot, Heading, Participant, Transcript, Turn, freeze
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,6 +128,29 @@ def test_win_rates_and_ratings_are_by_topic_and_of_nobody_where_one_voice_met_it
     assert len(rate.cites) == 8
     assert winners([cast_by("a", b=ADA)])[0] == []
     assert winners([cast_by("tie", number) for number in range(6)])[1][0].startswith("win rate: all 6 games are draws")
+
+
+def judgement(pair: tuple[str, str], answer: str, **source: Any) -> Recorded:
+    named = f"conversation {pair[0]} x / conversation {pair[1]} y"
+    told: dict[str, Any] = {"rubric": "R.", "a": ["One two."], "b": ["Three."], "about": named}
+    if not source:
+        told |= {"mode": "grade", "b": [], "scale": 5}
+    heading = Heading((Participant("Judge 1", "x:y"),), form="judge", arguments=freeze(told), source=freeze(source))
+    text = question_of(told.get("mode", "pair"), 5)
+    odds = (0.7, 0.2, 0.1) if source else None
+    given = Turn("Judge 1", (Ballot(text.text, text.options, answer, odds),), ())
+    return Recorded(f"j{pair[0]}{answer}", Transcript(heading).then(given))
+
+
+def test_pairs_that_differ_in_a_factor_are_rated_by_its_levels_and_know_their_odds_and_length() -> None:
+    source: dict[str, Any] = {"topic": "T", "levels": ["calm", "loud"], "factor_right": "loud"}
+    source |= {"a_voices": ["m:1"], "b_voices": ["m:1"]}
+    [vote] = votes_of(judgement(("12345678", "23456789"), "A", **source), {}, "right")
+    assert (vote.a.player, vote.b.player, vote.a.words, vote.b.words) == ("calm", "loud", 2, 1)
+    assert (vote.truth, vote.odds) == ("b", (0.7, 0.2, 0.1))
+    assert vote.right == pytest.approx(0.25)
+    told = measured([judgement(("12345678", ""), "2"), judgement(("23456789", ""), "5")], chosen(["ratings"]), Wanted())
+    assert [(one.name, one.estimate, one.n) for one in told.together] == [("grade", pytest.approx(3.5), 2)]
 
 
 # The record

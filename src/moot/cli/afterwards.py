@@ -42,16 +42,16 @@ class Staff:
         after = design.after(subject.number, subject.values)
         if not all(one.pieces for one in sources):
             raise Invalid("nothing was said to all")
-        levels = subject.levels
+        levels, known = subject.levels, dict[str, Any]()
         if after.form == "audience":
             whole = _read(after, sources[0])
         else:
             case = judge.case_of(sources, after.between)
             whole = _judged(case, self.rubrics[after.rubric])
-            levels = levels or (case.titles if after.between else ())
+            levels, known = levels or (case.titles if after.between else ()), case.source()
         source = {f"factor_{name}": value for name, value in subject.values}
         source |= {"repeat": subject.repeat, "afterwards": subject.number, "of": subject.ids} | dict(kept(after.caps))
-        source |= {"levels": levels} if levels else {}
+        source |= known | ({"levels": levels} if levels else {})
         seed = design.seed_of("afterwards", subject.number, list(subject.ids))
         return tuple(
             Heading((one,), title=f"{one.name}, of {' / '.join(each.title for each in sources)}"[:80], form=after.form,

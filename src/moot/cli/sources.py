@@ -72,7 +72,7 @@ def of_transcript(transcript: Transcript, about: str, usual: str) -> Source:
     heard = [turn for turn in transcript.turns if turn.heard_by is None and turn.text.strip()]
     pieces = tuple(Piece(turn.speaker, turn.text.strip()) for turn in heard)
     heading, told = transcript.heading, dict(transcript.heading.arguments)
-    topic = next((str(told[one]) for one in ("motion", "claim") if told.get(one)), heading.topic or heading.title)
+    topic = next((str(told[one]) for one in ("motion", "claim") if told.get(one)), heading.topic)
     argues = {str(told.get(name, "")): side for name, side in SIDES.items() if name in told}
     return Source(heading.title or usual, about, pieces, heading.participants, topic, argues)
 

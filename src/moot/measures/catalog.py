@@ -14,11 +14,11 @@ from moot.measures.arms import arms_of, effects
 from moot.measures.counterfactual import fork_of, influence
 from moot.measures.dynamics import SUBJECTS, study, talk_of
 from moot.measures.engines import benjamini_hochberg
-from moot.measures.judged import votes_of
+from moot.measures.judged import grade_of, votes_of
 from moot.measures.lasting import changes, conducts, durability
 from moot.measures.recorded import citing
 from moot.measures.trials import changed, conducted, shifted, trial_of
-from moot.measures.verdict_scores import accuracy, agreeing, biases, winners
+from moot.measures.verdict_scores import accuracy, agreeing, biases, grades, winners
 from moot.transcript import Invalid
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ def measured(
     went, together = _dynamics(found, _of("dynamics", names), model, each=each)
     parts = [*_trials(found, _of("persuasion", names), wanted), _readings(found, names)]
     parts += [_forks(found, _of("persuasion", names))]
-    parts += [_judgements(list(votes.values()), _of("judges", names)), together]
+    graded = [one for each in found if (one := grade_of(each, known))] if "ratings" in _of("judges", names) else []
+    parts += [_judgements(list(votes.values()), _of("judges", names)), _Told(tuple(grades(graded))), together]
     planned = [one for part in parts for one in part.scores if "p_holm" in one.more]
     others = [one for part in parts for one in part.scores if "p_holm" not in one.more]
     arms = [part.arms for part in parts if part.arms]

@@ -34,11 +34,12 @@ class Side:
     voices: tuple[str, ...]
     argues: str = ""
     words: int = 0
+    level: str = ""
 
     @property
     def player(self) -> str:
-        """What it is rated as: the voice that spoke, else its name."""
-        return " + ".join(self.voices) or self.name
+        """What it is rated as: its level of the factor that pairs differ in, else the voice that spoke, or its name."""
+        return self.level or " + ".join(self.voices) or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,32 +89,58 @@ def _of_judgement(one: Recorded, known: Mapping[str, Recorded], truth: str | Non
         return
     heading = one.transcript.heading
     told, source = called_with(heading, judge), dict(heading.source)
-    a, b = (_told_side(source, side, told[side]) for side in "ab")
+    a, b = (_told_side(source, side, told[side], paired=not told["interleaved"]) for side in "ab")
     at = next((n for n, turn in enumerate(one.transcript.turns, 1) if ballot_of(turn)), 0)
     swap = bool(told["swap"])
-    judged = [known[id_].factors for id_ in about(heading) if id_ in known]
-    factors = (judged[0] if judged else dict[str, Any]()) | one.factors
+    judged = [known[id_] for id_ in about(heading) if id_ in known]
+    factors = (judged[0].factors if judged else dict[str, Any]()) | one.factors
+    topic = str(source.get("topic", "")) or " / ".join(each.cell for each in judged) or str(told["about"])
     ballot = ballot_of(one.transcript.turns[at - 1])
     yield Voted(
         judge=_judge(heading.participants[0]), voice=given.voice,
         item=link("", [told["about"], *told["a"], "/", *told["b"]]),
-        topic=str(source.get("topic", "")) or str(told["about"]), a=a, b=b, choice=given.choice,
+        topic=topic, a=a, b=b, choice=given.choice,
         shown="b" if swap else "a",
         odds=_odds(ballot, ("B", "A", TIE) if swap else ("A", "B", TIE)),
         truth=_truth(factors, truth, a, b), seed=heading.seed, cites=((one.id, at),), swaps=True,
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """One grade: by whom, of which topic, and what it was of how many."""
+
+    judge: str
+    topic: str
+    grade: float
+    scale: int
+    cites: tuple[tuple[str, int], ...]
+
+
+def grade_of(one: Recorded, known: Mapping[str, Recorded]) -> Graded | None:
+    """Return the grade that a judgement of one text gives; None where it is none, or names no option."""
+    heading = one.transcript.heading
+    if one.form != "judge" or called_with(heading, judge)["mode"] != "grade":
+        return None
+    given = vote(one.transcript)
+    if given is None or not given.answer:
+        return None
+    at = next(n for n, turn in enumerate(one.transcript.turns, 1) if ballot_of(turn))
+    told = called_with(heading, judge)
+    topic = " / ".join(known[id_].cell for id_ in about(heading) if id_ in known) or str(told["about"]) or one.id
+    return Graded(_judge(heading.participants[0]), topic, float(given.answer), int(told["scale"]), ((one.id, at),))
+
+
 def _judge(who: Participant) -> str:
     return f"{who.name} ({who.voice})"
 
 
-def _told_side(source: Mapping[str, Any], side: str, words: Sequence[str]) -> Side:
-    voices = source.get(f"{side}_voices", ())
+def _told_side(source: Mapping[str, Any], side: str, words: Sequence[str], *, paired: bool) -> Side:
+    voices, levels = source.get(f"{side}_voices", ()), source.get("levels", ())
+    level = str(levels["ab".index(side)]) if paired and levels else ""
     length = sum(len(one.split()) for one in words)
-    return Side(
-        str(source.get(side, side.upper())), tuple(map(str, voices)), str(source.get(f"{side}_argues", "")), length
-    )
+    argues = str(source.get(f"{side}_argues", ""))
+    return Side(str(source.get(side, side.upper())), tuple(map(str, voices)), argues, length, level)
 
 
 def _odds(ballot: Ballot | None, options: Sequence[str]) -> tuple[float, float, float] | None:
@@ -152,14 +179,18 @@ def _said(one: Recorded, name: str) -> int:
 
 
 def _truth(factors: Mapping[str, Any], name: str | None, a: Side, b: Side) -> Choice:
-    """Return which side a factor says is right: by its name, its voice, or what it argues for."""
+    """Return which side a factor says is right: by its name, level or voice, or what it argues for."""
     given = str(factors.get(name, "")).strip().casefold() if name else ""
     meant = {"true": FOR, "pro": FOR, "proposition": FOR, "false": AGAINST, "con": AGAINST, "opposition": AGAINST}
-    for choice, side in (("a", a), ("b", b)):
-        called = {side.name.casefold(), side.argues, *(one.casefold() for one in side.voices)} - {""}
-        if given and (given in called or meant.get(given) == side.argues):
-            return "a" if choice == "a" else "b"
-    return ""
+    named: list[Choice] = []
+    for side, choice in zip((a, b), _SIDES, strict=True):
+        called = {side.name.casefold(), side.level.casefold(), side.argues, *(one.casefold() for one in side.voices)}
+        if given and (given in called - {""} or (side.argues and meant.get(given) == side.argues)):
+            named.append(choice)
+    return named[0] if len(named) == 1 else ""
+
+
+_SIDES: tuple[Choice, Choice] = ("a", "b")
 
 
 @dataclass(frozen=True, slots=True)

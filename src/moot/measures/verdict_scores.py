@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from moot.measures.engines import Array
-    from moot.measures.judged import Settled, Voted
+    from moot.measures.judged import Graded, Settled, Voted
 
 DRAW = "(tie)"
 FEWEST_PAIRS = 2
@@ -78,6 +78,14 @@ def accuracy(votes: Sequence[Voted]) -> Iterator[Score]:
         unit = "squared distance from the truth, 0 best, 0.25 by chance"
         told = _mean("Brier score", [(1 - p) ** 2 for _, p in odds], [one.topic for one, _ in odds], unit)
         yield citing(told, [cite for one, _ in odds for cite in one.cites])
+
+
+def grades(found: Sequence[Graded]) -> Iterator[Score]:
+    """Yield the mean grade of each scale, over the cells of what was graded."""
+    for scale in sorted({one.scale for one in found}):
+        some = [one for one in found if one.scale == scale]
+        told = _mean("grade", [one.grade for one in some], [one.topic for one in some], f"grade points of 1 to {scale}")
+        yield citing(told, [cite for one in some for cite in one.cites])
 
 
 def _mean(name: str, values: Sequence[float], topics: Sequence[str], unit: str) -> Score:
