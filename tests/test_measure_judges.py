@@ -306,3 +306,31 @@ def test_names_of_measures_are_families_or_members_and_agreement_is_of_two() -> 
     assert ("persuasion", "effect") in chosen(["persuasion"])
     assert chosen([]) >= chosen(["dynamics"])
     assert measured([], chosen([]), Wanted(), None, None).together == ()
+
+
+def test_readings_of_several_conversations_tell_what_an_arm_did_to_readers(moot: Moot, tmp_path: Path) -> None:
+    claims = [f"Claim {number}." for number in range(5)]
+    (tmp_path / "talk.txt").write_text("One.\nTwo.\nThree.\nFour.\n")
+    up, down = "1 means strongly disagree", "1 means strongly agree"
+    # Two pieces are read in one arm and four in the other: 3 before, 5 after two, 4 after four; but on claim 0 just 4.
+    votes = [f"? {'|'.join(said)}: {claim} … {end}" for at, claim in enumerate(claims) for said, end in (
+        ((*"335", "4") if at else (*"334", "4"), up), ((*"553", "4") if at else (*"554", "4"), down))]  # fmt: skip
+    (tmp_path / "reader.txt").write_text("\n".join(votes) + "\n")
+    (tmp_path / "read.toml").write_text(
+        f'name = "read"\n[arguments]\nturns = "{{length}}"\nprompt = "{{claim}}"\nto = "first"\n[factors]\n'
+        f"claim = {json.dumps(claims)}\nlength = [2, 3]\n"
+        + "".join(f'[[cast]]\nname = "{name}"\nvoice = "script:{tmp_path}/talk.txt"\n' for name in ("Ada", "Bo"))
+        + f'[[afterwards]]\nform = "audience"\nvoices = ["script:{tmp_path}/reader.txt"]\n'
+        '[afterwards.arguments]\nclaim = "{claim}"\neach = false\ncheck = false\n'
+    )
+    assert moot("experiment", "run", "read.toml").code == 0
+    words = ("measure", "--experiment", "read", "--only", "audience", "--arm", "length", "--control", "3", "--json")
+    told = moot(*words).json
+    scores = {one["name"]: one for one in told["scores"]}
+    change = scores["audience: change, 2 against 3"]
+    assert change["estimate"] == pytest.approx(4 / 5)
+    assert (change["n"], change["clusters"]) == (10, 5)
+    assert told["independent_units"] == [
+        "independent units: 5 claims; 1 target, too few to stand for others: figures are of these alone"
+    ]
+    assert moot(*words[:5]).code == 0

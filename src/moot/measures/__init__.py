@@ -22,6 +22,9 @@ FEWEST = 5
 
 LEVEL = 0.95
 
+ROUNDING = 1e-12
+"""What is smaller is what rounding leaves of nothing."""
+
 # fmt: off
 _T = (2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157, 2.228139, 2.200985, 2.178813, 2.160369, 2.144787,
       2.131450, 2.119905, 2.109816, 2.100922, 2.093024, 2.085963, 2.079614, 2.073873, 2.068658, 2.063899, 2.059539,
@@ -76,7 +79,7 @@ def html_of(scores: Sequence[Score]) -> str:
     """Return figures as a table in HTML, in which nothing runs: for notebooks."""
 
     def shown(value: float | None) -> str:
-        return "" if value is None else f"{value:.4g}"
+        return "" if value is None else "0" if abs(value) <= ROUNDING else f"{value:.4g}"
 
     rows = [
         (one.name, shown(one.estimate), f"{shown(one.low)} to {shown(one.high)}" if one.low is not None else one.why,
@@ -103,6 +106,9 @@ def mean_of(name: str, found: Sequence[float], unit: str, of: str) -> Score:
     if se is None or value is None or n < FEWEST:
         why = f"no interval: {n} {of}, and fewer than {FEWEST} allow none"
         return Score(name, value, se, None, None, n, None, unit, method, why, more=more)
+    if se <= ROUNDING * max(1.0, abs(value)):
+        why = "no interval: nothing varies, so that the standard error would be 0"
+        return Score(name, value, 0.0, None, None, n, None, unit, method, why, more=more)
     half = quantile(n - 1) * se
     return Score(name, value, se, value - half, value + half, n, None, unit, method, more=more)
 

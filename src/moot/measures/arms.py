@@ -89,7 +89,7 @@ def arms_of(trials: Sequence[Trial], wanted: Wanted) -> Arms:
     targets = named([one.target for one in trials])
     cells: dict[tuple[str, ...], list[Trial]] = {}
     for one in whole:
-        key = (label(one), one.claim, targets[one.target], str(one.shift.side), one.of.cell)
+        key = (label(one), one.claim, targets[one.target], str(one.shift.side), one.cell)
         cells.setdefault(key, []).append(one)
     rows = tuple(
         Row(arm, claim, target, 1 if side == "for" else -1, tuple(found))
@@ -111,10 +111,10 @@ def arms_of(trials: Sequence[Trial], wanted: Wanted) -> Arms:
 def _labels(trials: Sequence[Trial], wanted: Wanted) -> Callable[[Trial], str]:
     if wanted.arm:
         for name in wanted.arm:
-            if any(name not in one.of.factors for one in trials):
-                known = ", ".join(dict.fromkeys(factor for one in trials for factor in one.of.factors)) or "none"
+            if any(name not in one.factors for one in trials):
+                known = ", ".join(dict.fromkeys(factor for one in trials for factor in one.factors)) or "none"
                 raise Invalid(f"some conversations have no factor {name!r}; factors are {known}")
-        return lambda one: ", ".join(str(one.of.factors[name]) for name in wanted.arm)
+        return lambda one: ", ".join(str(one.factors[name]) for name in wanted.arm)
     several: dict[str, set[str]] = {}
     for one in trials:
         several.setdefault(one.shift.arm, set()).add(one.persuader)

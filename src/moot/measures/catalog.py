@@ -103,7 +103,7 @@ def measured(
     known = {one.id: one for one in found}
     votes = {one.id: tuple(votes_of(one, known, truth)) for one in found}
     went, together = _dynamics(found, _of("dynamics", names), model, each=each)
-    parts = [*_trials(found, _of("persuasion", names), wanted), _readings(found, names)]
+    parts = [*_trials(found, _of("persuasion", names), wanted), _readings(found, names, wanted)]
     parts += [_forks(found, _of("persuasion", names))]
     graded = [one for each in found if (one := grade_of(each, known))] if "ratings" in _of("judges", names) else []
     parts += [_judgements(list(votes.values()), _of("judges", names)), _Told(tuple(grades(graded))), together]
@@ -219,10 +219,19 @@ def _forks(found: Sequence[Recorded], names: set[str]) -> _Told:
     return _Told(scores, ("a counterfactual is of one turn's words alone: what answered them is still there",))
 
 
-def _readings(found: Sequence[Recorded], names: Names) -> _Told:
+def _readings(found: Sequence[Recorded], names: Names, wanted: Wanted) -> _Told:
+    """Return curves of what was read and, where that is several conversations, what they did to their readers."""
     read = [listeners.read_of(one) for one in found if one.form == "audience"]
-    scores, notes = listeners.curves(read) if read and _of("audience", names) else ([], [])
-    return _Told(tuple(scores), tuple(notes))
+    if not read or not _of("audience", names):
+        return _Told()
+    scores, notes = listeners.curves(read)
+    known, scales = {one.id: one for one in found}, {one.reading.scale for one in read}
+    if len({one.source for one in read}) < 2 or len(scales) > 1:  # noqa: PLR2004 - one is told by its curve
+        return _Told(tuple(scores), tuple(notes))
+    arms = arms_of([listeners.as_trial(one, known.get(one.source)) for one in read], wanted)
+    more, said = effects(arms)
+    told = [replace(one, name=f"audience: {one.name}") for one in more]
+    return _Told((*told, *scores), (*notes, *said), arms)
 
 
 def _judgements(each: Sequence[Sequence[Voted]], names: set[str]) -> _Told:

@@ -218,7 +218,7 @@ def conducts(found: Arms) -> Iterator[Score]:
         for at, name in enumerate(("refusals", "attempts")):
             groups: dict[str, tuple[int, int]] = {}
             for one, both in each:
-                key = one.claim if claims else one.of.cell
+                key = one.claim if claims else one.cell
                 done, tries = groups.get(key, (0, 0))
                 groups[key] = (done + len(both[at]), tries + sum(map(len, both)))
             if any(tries for _, tries in groups.values()):

@@ -13,13 +13,18 @@ from moot.forms.audience import audience
 from moot.forms.course import ballot_of
 from moot.measures import Score, called_with, mean_of
 from moot.measures.curves import Reading, reading
+from moot.measures.persuasion import Shift, Stance
 from moot.measures.recorded import about, citing, kind_of
-from moot.measures.trials import AWAY
+from moot.measures.trials import AWAY, Point, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from moot.measures.recorded import Recorded
+
+
+READ = "read"
+"""The arm of readings where no factor is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,20 @@ def scores(one: Read) -> Iterator[Score]:
         method = "after all - before, towards the claim"
         told = Score("moved towards the claim", one.reading.moved, None, None, None, 1, None, unit, method, why)
         yield citing(told.with_more(left_out), one.ballots)
+
+
+def as_trial(one: Read, source: Recorded | None) -> Trial:
+    """Return a reading as a trial of its reader, moved by what it read: one that cannot be read states nothing.
+
+    Its cell is that of `source`, the conversation that it read, where that is known.
+    """
+    stances = one.reading.stances if not one.reading.left_out else ()
+    before, after = (stances[0], stances[-1]) if stances else (Stance((), 0, 0), Stance((), 0, 0))
+    found = Shift(READ, "for", one.reading.scale, before, after, None, 0)
+    count, turns = len(one.reading.points) - 1, tuple(turn for _, turn in one.ballots)
+    points = (Point("before", 0, before, turns), Point("after", count, after, turns))
+    factors = (source.factors if source else dict[str, Any]()) | one.of.factors
+    return Trial(one.of, found, points, one.claim, one.reader, "", source.cell if source else one.source, factors)
 
 
 def curves(found: Sequence[Read]) -> tuple[list[Score], list[str]]:

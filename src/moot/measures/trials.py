@@ -19,7 +19,7 @@ from moot.measures.shares import share_of
 from moot.measures.survival import Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 AWAY = "person"
 """How voices of people begin: each conversation with one is taken to have a person of its own."""
@@ -39,7 +39,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A recorded trial: its askings, and what it is of."""
+    """A recorded trial: its askings, and what it is of; `cell` is equal for those that differ in their seed alone."""
 
     of: Recorded
     shift: Shift
@@ -47,6 +47,8 @@ class Trial:
     claim: str
     target: str
     persuader: str
+    cell: str
+    factors: Mapping[str, Any]
 
     @property
     def middle(self) -> float:
@@ -81,7 +83,8 @@ def trial_of(one: Recorded) -> Trial:
     kind = f"{target.voice} {one.id[:8]}" if target.voice.startswith(AWAY) else kind_of(target)
     speaks = str(told["persuader"]) in heading.names
     persuader = heading.participant(str(told["persuader"])).voice if speaks else "a message"
-    return Trial(one, found, tuple(_points(one, told)), str(told["claim"]), kind, persuader)
+    claim = str(told["claim"])
+    return Trial(one, found, tuple(_points(one, told)), claim, kind, persuader, one.cell, one.factors)
 
 
 def _points(one: Recorded, told: dict[str, Any]) -> Iterator[Point]:
