@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from moot.measures.dynamics import Model, Said, Talk, study
+from moot.measures.dynamics.basics import FIGURES as BASICS
 from moot.measures.dynamics.coordination import coordinated, coordination, exchanges, lsm
 from moot.measures.dynamics.markers import CLASSES, MARKERS, classes_of, counts
 from moot.measures.dynamics.meaning import FIGURES, accommodation, cosines, drift, own_voice
@@ -289,3 +290,28 @@ def test_the_drift_of_nothing_is_nothing() -> None:
     vectors = np.zeros((0, 3), dtype=np.float32)
     assert np.isnan(drift(rows, vectors, [Talk("empty", ())], MODEL).each["topic drift"]).all()
     assert np.isnan(own_voice(rows, vectors).each["own voice kept"]).all()
+
+
+def test_turns_taken_as_independent_would_cover_too_little_where_conversations_do_not() -> None:
+    """Conversations differ, and those of a cluster are alike: what takes each turn for a unit is sure of too much."""
+    chance = np.random.default_rng(9)
+    figure = next(one for one in BASICS if one.name == "words per turn")
+    rows = made(60, 8)
+    units = np.repeat(np.arange(20), 3)
+    turns = talks = clusters = 0
+    for _ in range(500):
+        of_talk = chance.normal(size=60) + chance.normal(size=20)[units]
+        values = of_talk[rows.talk] + chance.normal(size=len(rows))
+        half = 1.96 * float(values.std(ddof=1)) / len(rows) ** 0.5
+        turns += abs(float(values.mean())) <= half
+        talks += covers(score(figure, Columns(rows.mean(values))), 0)
+        clusters += covers(score(figure, Columns(rows.mean(values), units)), 0)
+    assert turns / 500 < 0.7
+    assert talks / 500 < 0.93
+    assert 0.93 <= clusters / 500 <= 0.97
+
+
+def test_a_turn_of_any_length_is_counted() -> None:
+    long = [talk("1", "the tide " * 70_000, "\u0301" * 70_000, "a" * 70_000)]
+    found = study(long, ["style", "coordination", "themes", "repetition"])
+    assert found.each["theme bliss"][0] == 0

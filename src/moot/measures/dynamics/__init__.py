@@ -138,7 +138,7 @@ def _read(
     }  # fmt: skip
     subjects = [one for name, one in of.items() if name in wanted]
     function = bool(wanted & {"coordination", "style"})
-    counts = np.zeros((len(rows), len(markers.CLASSES)), dtype=np.uint16)
+    counts = np.zeros((len(rows), len(markers.CLASSES)), dtype=np.uint32)
     sizes = np.zeros(len(rows))
     known: dict[str, tuple[int, ...]] = {}
     wording = Wording()

@@ -22,6 +22,9 @@ RUN = 4
 ALIKE = 0.9
 """Likeness to one's own last turn from which a turn repeats it."""
 
+LONGEST = 50_000
+"""Letters of a turn that are compared with the last: the time grows with their square."""
+
 LOOP = 2
 """Turns in a row, each of which repeats its speaker's last, that make a loop."""
 
@@ -95,7 +98,7 @@ def likeness(turns: Sequence[Said]) -> list[float | None]:
     last: dict[str, str] = {}
     found: list[float | None] = []
     for turn in turns:
-        now, was = collapsed(turn.text), last.get(turn.speaker)
+        now, was = collapsed(turn.text)[:LONGEST], last.get(turn.speaker)
         found.append(None if was is None else 1.0 if now == was else ratio(now, was) / 100)
         last[turn.speaker] = now
     return found

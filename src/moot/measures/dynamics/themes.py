@@ -57,11 +57,12 @@ def theming(themes: Mapping[str, str]) -> Callable[[Heard], Found]:
     for at, name in enumerate(names):
         for word in themes[name].lower().split():
             (stems if word.endswith("*") else whole).setdefault(word.rstrip("*"), set()).add(at)
+    longest = max(map(len, stems), default=0)
     known: dict[str, tuple[int, ...]] = {}
 
     def of(word: str) -> tuple[int, ...]:
         if word not in known:
-            begun = (stems.get(word[:end], ()) for end in range(1, len(word) + 1))
+            begun = (stems.get(word[:end], ()) for end in range(1, min(len(word), longest) + 1))
             known[word] = tuple({*whole.get(word, ()), *(at for some in begun for at in some)})
         return known[word]
 
