@@ -122,6 +122,7 @@ CASES: dict[str, tuple[tuple[str, ...], ...]] = {
 
 
 UNWELCOME = {
+    *(f"export last --format {one}" for one in ("convokit", "hf", "inspect")),  # which are no text to print
     "import nowhere.txt --json",
     f"keys set lab {KEPT}",
     "keys set not a name",
