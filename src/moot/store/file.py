@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import secrets
 import sqlite3
 import sys
 import time
@@ -251,7 +250,8 @@ def _kept(path: Path, schema: int) -> Path:
     """Copy the record beside itself, under a name that is not taken, while nobody can write; return where it is."""
     names = (f"{path.stem}-schema{schema}{number}{path.suffix}" for number in ("", *itertools.islice(_numbers(), 99)))
     target = next(free for name in names if not (free := path.absolute().with_name(name)).exists())
-    part = path.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
+    part = target.with_name(f"{target.name}.part")
+    part.unlink(missing_ok=True)  # of one that was killed: who holds the lock is alone
     try:
         with contextlib.closing(_connect(path, "mode=ro")) as db:
             back_up(db, part)
