@@ -9,14 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moot.forms.without import without
 from moot.measures import Score
+from moot.measures.arms import Wanted, arms_of
 from moot.measures.engines import benjamini_hochberg
-from moot.measures.lasting import resampled_by_then
+from moot.measures.lasting import durability, resampled_by_then
 from moot.measures.linear import Ways
 from moot.measures.permuted import permutation_p, sign_p
+from moot.measures.persuasion import Shift, Stance
+from moot.measures.recorded import Recorded
 from moot.measures.shares import share_of, wilson
 from moot.measures.survival import Watched, by_then, curve, excesses, log_rank, median
-from moot.measures.trials import first, first_move, flips
+from moot.measures.trials import Point, Trial, first, first_move, flips
+from moot.transcript import Heading, Invalid, Participant, Transcript, freeze
 
 survfunc, proportion = (import_module(f"statsmodels.{one}") for one in ("duration.survfunc", "stats.proportion"))
 WATCHED = st.lists(st.builds(Watched, st.integers(1, 6).map(float), st.booleans()), min_size=2, max_size=30)
@@ -160,3 +165,44 @@ def test_benjamini_and_hochberg_as_worked_by_hand() -> None:
     assert [one.more["p_bh"] for one in found[:3]] == pytest.approx([0.03, 0.04, 0.04])
     assert found[3].more == {"comparisons": 3, "p_bh": None}
     assert benjamini_hochberg(told[:1])[0].more["p_bh"] == 0.01
+
+
+def moved(claim: int, arm: str, after: float, later: float) -> Trial:
+    """Return a trial that began at 3 and was argued for."""
+    stances = {"before": 3.0, "after": after, "later": later}
+    points = tuple(
+        Point(name, at, Stance((value,), 2, 2), (at + 1,)) for at, (name, value) in enumerate(stances.items())
+    )
+    told = Shift(arm, "for", 7, stood[0][1], stood[1][1], stood[2][1], 0)
+    of = Recorded(
+        f"{claim}{arm}", Transcript(Heading((Participant("Alex", "x:y"),), form="trial", arguments=ARGUED)), "done"
+    )
+    return Trial(of, told, points, f"claim {claim}", "x:y 0", "p:q", f"{claim}{arm}", {})
+
+
+ARGUED = freeze({"claim": "C.", "target": "Alex", "persuader": "Sam"})
+
+
+def test_what_is_left_later_is_the_ratio_of_the_two_effects_against_the_control() -> None:
+    # After: the arm moves by 2 and the control by 0.5; later by 1 and 0.25: 0.75 of 1.5 is left.
+    wobble = (-0.2, -0.1, 0.0, 0.1, 0.2, 0.0)
+    trials = [moved(at, "persuader", 5 + by, 4 + by / 2) for at, by in enumerate(wobble)]
+    trials += [moved(at, "control", 3.5, 3.25) for at in range(6)]
+    [found] = durability(arms_of(trials, Wanted()))
+    assert found.estimate == pytest.approx(0.5)
+    assert (found.low or 0) <= 0.5 <= (found.high or 0)
+    assert (found.clusters, found.more["effect_after"]) == (6, pytest.approx(1.5))
+    [few] = durability(arms_of([one for one in trials if one.claim < "claim 3"], Wanted()))
+    assert few.why == "no interval: 3 claims, and fewer than 5 allow none"
+    [alone] = durability(arms_of([one for one in trials if one.shift.arm != "control"], Wanted()))
+    assert alone.estimate == pytest.approx(0.5)
+    nothing = [moved(at, "persuader", 3 + by, 3) for at, by in enumerate((1, -1, 1, -1, 1, -1.1))]
+    assert "a share of nothing" in next(iter(durability(arms_of(nothing, Wanted())))).why
+
+
+def test_a_fork_without_a_turn_asks_only_once_all_that_comes_before_is_there() -> None:
+    head = Heading((Participant("Alex", "x:y"),))
+    with pytest.raises(Invalid, match="run the command again"):
+        without(of="Alex", claim="C.", turn=1, after=2)(Transcript(head))
+    with pytest.raises(Invalid, match="counted from 1"):
+        without(of="Alex", claim="C.", turn=-1, after=0)
