@@ -169,14 +169,11 @@ def test_benjamini_and_hochberg_as_worked_by_hand() -> None:
 
 def moved(claim: int, arm: str, after: float, later: float) -> Trial:
     """Return a trial that began at 3 and was argued for."""
-    stances = {"before": 3.0, "after": after, "later": later}
-    points = tuple(
-        Point(name, at, Stance((value,), 2, 2), (at + 1,)) for at, (name, value) in enumerate(stances.items())
-    )
+    stood = [(name, Stance((value,), 2, 2)) for name, value in (("before", 3.0), ("after", after), ("later", later))]
+    points = tuple(Point(name, at, stance, (at + 1,)) for at, (name, stance) in enumerate(stood))
     told = Shift(arm, "for", 7, stood[0][1], stood[1][1], stood[2][1], 0)
-    of = Recorded(
-        f"{claim}{arm}", Transcript(Heading((Participant("Alex", "x:y"),), form="trial", arguments=ARGUED)), "done"
-    )
+    heading = Heading((Participant("Alex", "x:y"),), form="trial", arguments=ARGUED)
+    of = Recorded(f"{claim}{arm}", Transcript(heading), "done")
     return Trial(of, told, points, f"claim {claim}", "x:y 0", "p:q", f"{claim}{arm}", {})
 
 
