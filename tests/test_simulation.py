@@ -29,7 +29,7 @@ PART = 100
 """Seeds of one test, so that its dots tell how far it is."""
 
 PARTS = [range(FIRST + at, FIRST + min(at + PART, COUNT)) for at in range(0, COUNT, PART)]
-ENOUGH = 400
+ENOUGH = 600
 """Seeds within which each planted bug is found."""
 
 TOLD = 60

@@ -155,6 +155,22 @@ BUGS = (
         (("except Exception", "except ZeroDivisionError"),),
     ),
     Bug(
+        "a conversation is carried by several at once",
+        "moot.experiment.purse:carried",
+        (("return False", "break"),),
+        ("simulation.world",),
+    ),
+    Bug(
+        "a lease may hold what another holds",
+        "moot.experiment.purse:Purse._answer",
+        (("refusal(self._terms.caps, leased.plus(own)", "refusal(self._terms.caps, own"),),
+    ),
+    Bug(
+        "who was taken for dead is forgotten with what it has spent",
+        "moot.experiment.purse:_settle",
+        (("spent(rows.calls_under(lease.id), 0, price)", "Spent()"),),
+    ),
+    Bug(
         "who is told to end goes on",
         "moot.experiment.grid:_carry",
         (("if over.is_set():", "if False:"),),

@@ -9,7 +9,7 @@ import asyncio
 from itertools import count
 from typing import Any, Self
 
-MOST_ROUNDS = 400_000
+MOST_ROUNDS = 150_000
 """Rounds of the loop after which it is taken to go round in circles."""
 
 MIDNIGHT = 1_795_000_000.0
@@ -39,6 +39,7 @@ class Clock(asyncio.BaseEventLoop):
         self.now = 0.0
         self.drift = 0.0
         self.rounds = 0
+        self.over = ""
         self.unclosed: list[str] = []
         self._selector = self
         numbers = count()
@@ -55,6 +56,8 @@ class Clock(asyncio.BaseEventLoop):
     def select(self, timeout: float | None) -> tuple[()]:
         """Take the place of the selector that asyncio waits in: nothing comes from outside, and time passes at once."""
         self.rounds += 1
+        if self.over:
+            raise Stuck(self.over)
         if timeout is None:
             raise Stuck("nothing is due any more, and somebody still waits")
         if self.rounds > MOST_ROUNDS:

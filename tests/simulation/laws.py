@@ -61,6 +61,7 @@ class Laws:
         if not claim and not self.broken:
             self.broken = f"{otherwise} (step {self.steps}, {self._clock.now:.3f} seconds)"
             self.trace.append(f"{self._clock.now:.6f} LAW BROKEN: {otherwise}")
+            self._clock.over = self.broken
 
     def acknowledged(self, identity: str, seq: int, digest: str) -> None:
         """Take note that a worker was told that this turn is on record."""
@@ -95,6 +96,11 @@ class Laws:
         known = line.seen.get(identity, -1)
         for one in mine[-1:]:
             self.holds(one.seq == known, f"{who} is for turn {one.seq}, and {known} turns are known to be on record")
+        lease = self._memory.leases.get(line.lease)
+        holds = self._memory.held.get(identity) == line.lease
+        self.holds(
+            not lease or lease.seen is None or holds, f"{who} was sent by one who does not hold the conversation"
+        )
         view = request["body"]["messages"][:shared]
         longest = self._views.get((identity, speaker), ())
         fits = all(one == other for one, other in zip(view, longest, strict=False))
@@ -176,4 +182,5 @@ FAILURES = (
     "somebody else has spoken",
     "there is a conversation",
     "out of the blue",
+    "gave no sign of life",
 )

@@ -6,18 +6,18 @@ It must never tell a worker that something is on record before it is.
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from moot.store import Call, Conflict, NotFound, Stored, StoreError
+from moot.store.leases import TAKEN, Lease, Leases
 from moot.store.rows import Level, head_row, stored, unchanged
 from moot.transcript import as_json, canonical
 from simulation.clock import MIDNIGHT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from random import Random
 
     from moot.store.rows import Row
@@ -49,10 +49,14 @@ class Memory:
         self._clock = clock
         self.kept: dict[str, Kept] = {}
         self.calls: list[Call] = []
+        self.leases: dict[str, Lease] = {}
+        self.held: dict[str, str] = {}
+
+    def _time(self) -> float:
+        return MIDNIGHT + self._clock.now + self._clock.drift
 
     def _now(self) -> str:
-        when = MIDNIGHT + self._clock.now + self._clock.drift
-        return datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds")
+        return datetime.fromtimestamp(self._time(), UTC).isoformat(timespec="milliseconds")
 
     def one(self, identity: str) -> Kept:
         """Return a conversation; `NotFound` where there is none."""
@@ -78,15 +82,18 @@ class Memory:
             self.finish(*call)
 
     def begin(self, identity: str, call: Call) -> int:
-        """Put a request on record."""
+        """Put a request on record, unless the lease that it is sent under has ended."""
+        if call.lease and (call.lease not in self.leases or self.leases[call.lease].seen is None):
+            raise StoreError(TAKEN)
         self.calls.append(replace(call, begun=self._now()))
         self.one(identity).numbers.append(len(self.calls) - 1)
         return len(self.calls) - 1
 
     def finish(self, number: int, call: Call) -> None:
         """Put the end of a request on record, where it is open."""
-        if self.calls[number].outcome == "open":
-            self.calls[number] = replace(call, begun=self.calls[number].begun)
+        begun = self.calls[number]
+        if begun.outcome == "open":
+            self.calls[number] = replace(call, begun=begun.begun, lease=begun.lease)
 
     def close(self, identity: str, reason: str, turns: int | None) -> None:
         """Note why a conversation is over."""
@@ -105,9 +112,59 @@ class Memory:
         """Return the requests of a conversation, in order."""
         return tuple(self.calls[number] for number in self.one(identity).numbers)
 
-    def turns(self, identity: str) -> list[dict[str, Any]]:
-        """Return the turns of a conversation as JSON."""
-        return [json.loads(row[1]) for row in self.kept[identity].rows] if identity in self.kept else []
+    def leasing(self, work: Callable[[Leases], T]) -> T:
+        """Look at the leases and change them; where that fails, nothing of it stays."""
+        before = dict(self.leases), dict(self.held)
+        try:
+            return work(KeptLeases(self, self._time()))
+        except StoreError:
+            self.leases, self.held = before
+            raise
+
+
+class KeptLeases(Leases):
+    """Leases as this record keeps them."""
+
+    def __init__(self, memory: Memory, now: float) -> None:
+        self.now = now
+        self._memory = memory
+
+    def all(self) -> list[Lease]:
+        """See `Leases.all`."""
+        return list(self._memory.leases.values())
+
+    def put(self, lease: Lease) -> None:
+        """See `Leases.put`."""
+        self._memory.leases[lease.id] = lease
+
+    def drop(self, lease: str) -> None:
+        """See `Leases.drop`."""
+        self.let_go(lease)
+        del self._memory.leases[lease]
+
+    def calls_under(self, lease: str) -> list[Call]:
+        """See `Leases.calls_under`."""
+        return [call for call in self._memory.calls if call.lease == lease]
+
+    def calls_of(self, identities: Sequence[str]) -> Iterator[Call]:
+        """See `Leases.calls_of`."""
+        for identity in identities:
+            if identity in self._memory.kept:
+                yield from self._memory.calls_of(identity)
+
+    def holder(self, identity: str) -> str:
+        """See `Leases.holder`."""
+        return self._memory.held.get(identity, "")
+
+    def hold(self, identity: str, lease: str) -> None:
+        """See `Leases.hold`."""
+        self._memory.held[identity] = lease
+
+    def let_go(self, lease: str, identity: str | None = None) -> None:
+        """See `Leases.let_go`."""
+        for one, holder in tuple(self._memory.held.items()):
+            if holder == lease and identity in (None, one):
+                del self._memory.held[one]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +182,7 @@ class Line:
     def __init__(self, memory: Memory, laws: Laws, chance: Random, weather: Weather, name: str) -> None:
         self.name = name
         self.alive = True
+        self.lease = ""
         self.seen: dict[str, int] = {}
         self.excused: set[int] = set()
         self._memory = memory
@@ -183,9 +241,13 @@ class Line:
         """See `Store.calls`."""
         return await self._look("calls", identity, lambda: self._memory.calls_of(identity))
 
+    async def leasing(self, work: Callable[[Leases], T]) -> T:
+        """See `Store.leasing`."""
+        return await self._write("leasing", "", lambda: self._memory.leasing(work))
+
     def _excuse(self, number: object) -> None:
         """Let this request stay open on record: what became of it could not be put there, or nobody knows of it."""
-        if isinstance(number, int):
+        if type(number) is int:
             self.excused.add(number)
 
     async def _write(self, what: str, identity: str, work: Callable[[], T]) -> T:
@@ -208,6 +270,8 @@ class Line:
         fate = self._chance.random()
         lands = self._chance.random() < 0.5
         self._laws.step(f"{self.name} {what} {identity[:4]}")
+        if not self.alive:  # it has died at this very step
+            raise asyncio.CancelledError
 
         def arrived() -> None:
             if not self.alive and not lands:
@@ -232,7 +296,7 @@ class Line:
         try:
             return await answer
         except asyncio.CancelledError:
-            if answer.done() and not answer.cancelled():
+            if answer.done() and not answer.cancelled() and answer.exception() is None:
                 self._excuse(answer.result())  # it was told, and nobody came to hear it
             raise
         finally:

@@ -128,8 +128,9 @@ class Provider:
     async def send(self, actor: Actor, put: Asked, request: Mapping[str, Any]) -> AsyncGenerator[Sign]:
         """Answer one request, or fail to."""
         self._laws.sent(self._line, actor.identity, actor.participant.name, request, put.shared)
-        likely = self._sky.fault * (2 if "after" in request["body"] else 1)
-        kind = self._chance.choice(self._sky.kinds) if self._chance.random() < likely else ""
+        likely = max(self._sky.fault, 0.5 * ("after" in request["body"]))
+        kinds = FAULTS if "after" in request["body"] else self._sky.kinds
+        kind = self._chance.choice(kinds) if self._chance.random() < likely else ""
         self._laws.step(f"{self._line.name} meets {kind or 'no fault'}")
         await self._moment()
         if trouble := self._refused(kind, request, actor):

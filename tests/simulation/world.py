@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 import moot.convene
+import moot.experiment.purse
 import moot.voices.attempts
 from moot.convene import NO_LIMITS, Closed, Spoken, convene
 from moot.experiment.budget import Budget
 from moot.experiment.design import identity_of
 from moot.experiment.grid import Ended, Turned, Way, carry_grid
+from moot.experiment.purse import Terms, carried, open_purse
 from moot.forms import AWAY, Wait, maker_of, open_form
 from moot.spending import Caps, Limits
 from moot.store import Conflict
@@ -29,7 +32,7 @@ from moot.view import view
 from moot.voices.limits import Bounds, Limiter
 from simulation.clock import Clock, Stuck, TimeOfDay
 from simulation.headings import SHAPES, VARIANTS, heading_of
-from simulation.laws import Laws
+from simulation.laws import FAILURES, Laws
 from simulation.record import Line, Memory, Weather
 from simulation.voices import FAULTS, PATIENCE, Actor, Provider, Sky, answer_to
 
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
     from moot.transcript import Heading
     from moot.voices import Voice
 
-LONGEST = 3 * 86_400.0
+LONGEST = 86_400.0
 """Seconds of its own time within which a run must come to its end."""
 
 STEP_IN = "Please go on, all of you."
@@ -63,6 +66,8 @@ class Plan:
     runs: int
     workers: int
     overlapping: bool
+    leased: bool
+    one_machine: bool
     concurrency: int
     weather: Weather
     sky: Sky
@@ -78,7 +83,8 @@ def plan_of(chance: Random) -> Plan:
     places = chance.sample(range(len(SHAPES) * VARIANTS), chance.choice((1, 1, 2, 2, 3)))
     headings = tuple(heading_of(place % len(SHAPES), place // len(SHAPES)) for place in places)
     workers = chance.choice((1, 1, 2, 3, 4))
-    overlapping = workers > 1 and chance.random() < 0.4
+    overlapping = workers > 1 and chance.random() < 0.3
+    leased, one_machine = not overlapping and chance.random() < 0.5, chance.random() < 0.5
     weather = Weather(*(chance.choice((0.0, 0.0, most)) for most in (0.1, 0.05, 0.05)))
     kinds = tuple(chance.sample(FAULTS, chance.choice((1, 3, len(FAULTS)))))
     sky = Sky(chance.choice((0.0, 0.1, 0.3, 0.5)), kinds, chance.choice((0.0, 0.0, 0.2)))
@@ -91,7 +97,8 @@ def plan_of(chance: Random) -> Plan:
     runs = chance.choice((1, 2, 3))
     interrupted = chance.random() < 0.1
     most = chance.choice((1, 2, 3))
-    return Plan(headings, runs, workers, overlapping, most, weather, sky, bounds, tokens, of_each, blows, interrupted)
+    way = (runs, workers, overlapping, leased, one_machine, most)
+    return Plan(headings, *way, weather, sky, bounds, tokens, of_each, blows, interrupted)
 
 
 @dataclass(slots=True)
@@ -128,6 +135,7 @@ class World:
         self.laws = Laws(clock, self.memory)
         self.laws.at_step = self.at_step
         self.workers: list[Worker] = []
+        self.all: list[Worker] = []
         self.excused: set[int] = set()
         self.people: set[asyncio.Task[None]] = set()
         self.calm = False
@@ -146,7 +154,7 @@ class World:
         live = [one for one in self.workers if one.task and not one.task.done() and one.line.alive]
         match blow:
             case "clock":
-                self.clock.drift += self.chance.choice((-3600.0, 3600.0))
+                self.clock.drift += self.chance.choice((-900.0, 3600.0))
             case "leap":
                 self.clock.now += 4000.0
             case "step in":
@@ -212,10 +220,9 @@ class World:
         weather = Weather() if self.calm else self.plan.weather
         line = Line(self.memory, self.laws, self.chance, weather, f"w{self.count}")
         budget = None
-        if cap is not None:
+        if cap is not None and not self.plan.leased:
             budget = Budget(Caps(tokens=cap), NO_LIMITS.price, self._calls(headings))
-            if budget.spent.tokens <= cap:
-                self.laws.budgets.append((budget, cap))
+            self.laws.budgets.append((budget, cap))
         return Worker(line, headings, asyncio.Event(), budget)
 
     def _calls(self, headings: Sequence[Heading]) -> list[Any]:
@@ -247,7 +254,52 @@ class World:
 
         limits = Limits(caps, ledger=worker.budget)
         way = Way(voices, lambda _: limits, maker_of, ready, tell)
-        await carry_grid(cast("Store", worker.line), worker.headings, way, self.plan.concurrency, worker.over)
+        if self.plan.leased:
+            await self._leased(worker, way, caps)
+        else:
+            await carry_grid(cast("Store", worker.line), worker.headings, way, self.plan.concurrency, worker.over)
+
+    async def _leased(self, worker: Worker, way: Way, caps: Caps) -> None:
+        """Carry on what others may be carrying as well, within a budget that is shared, as one of several processes."""
+        store, price, cap = cast("Store", worker.line), NO_LIMITS.price, None if self.calm else self.plan.tokens
+        terms = Terms("grid", Caps(tokens=cap), price)
+        purse = await open_purse(store, terms, [identity_of(one) for one in self.plan.headings])
+        async with purse.at_work() as lease:
+            worker.line.lease = lease
+            budget = Budget(terms.caps, price, source=purse, lease=lease)
+            await budget.beat()
+            if cap is not None:
+                self.laws.budgets.append((budget, cap))
+            limits = Limits(caps, ledger=budget)
+            way = replace(way, limits=lambda _: limits, hold=lambda one: carried(store, lease, one, price))
+            async with budget.beating():
+                await carry_grid(store, worker.headings, way, self.plan.concurrency, worker.over)
+            await budget.beat()
+
+    def end(self) -> None:
+        """Have everybody who is left come to an end, where the simulation was broken off."""
+        self.clock.over, self.clock.rounds = "", 0
+        for one in self.all:
+            one.line.cut()
+        left = asyncio.all_tasks(self.clock)
+        for task in left:
+            task.cancel()
+        if left:
+            self.clock.run_until_complete(asyncio.wait(left, timeout=1.0))
+
+    @contextmanager
+    def processes(self) -> Generator[None]:
+        """Have moot take the workers for processes: their leases have names in order, and die with them."""
+        names = (f"lease {number}" for number in count())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(moot.experiment.purse, "new_lease", lambda: next(names))
+            patch.setattr(moot.experiment.purse, "sign_of_life", lambda _: nullcontext())
+            patch.setattr(moot.experiment.purse, "is_gone", self.is_gone)
+            yield
+
+    def is_gone(self, lease: str) -> bool:
+        """Whether a lease is known to be of a process that has died: on one machine that shows at once."""
+        return self.plan.one_machine and any(one.line.lease == lease and not one.line.alive for one in self.all)
 
     def _may_rest(self, identity: str, reason: str, worker: Worker) -> bool:
         if reason.startswith("waiting for"):
@@ -258,7 +310,7 @@ class World:
         """Return who carries what, and within what."""
         headings, count = self.plan.headings, 1 if self.calm else self.plan.workers
         tokens = None if self.calm else self.plan.tokens
-        if self.plan.overlapping and not self.calm:
+        if (self.plan.overlapping or self.plan.leased) and not self.calm:
             return [(self.chance.sample(headings, len(headings)), tokens) for _ in range(count)]
         parts = [list(headings[at::count]) for at in range(count)]
         parts = [one for one in parts if one]
@@ -281,10 +333,11 @@ class World:
                 raise Stuck(f"a run has taken more than {LONGEST:g} seconds")
         for one in self.workers:
             if one.task and not one.task.cancelled() and (error := one.task.exception()):
-                raise error
+                self.laws.holds(any(known in str(error) for known in FAILURES), f"a worker ended as {error!r}")
 
     def _start(self, worker: Worker) -> None:
         self.workers.append(worker)
+        self.all.append(worker)
         worker.task = self.clock.create_task(self._life(worker))
 
     async def settle(self) -> None:
@@ -385,7 +438,11 @@ def simulate(seed: int) -> Outcome:
         world = World(seed, clock)
         laws = world.laws
         try:
-            clock.run_until_complete(world.whole())
+            with world.processes():
+                try:
+                    clock.run_until_complete(world.whole())
+                finally:
+                    world.end()
         except Stuck as stuck:
             laws.holds(False, str(stuck))
         except Exception as error:  # noqa: BLE001 - whatever escapes, it is told with its seed
