@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
 from fakes.commands import commands
@@ -214,3 +216,48 @@ def test_a_conversation_is_held_and_shown_on_postgresql(run: Callable[..., Answe
     assert run("verify").code == 0
     assert run("doctor").code == 0
     assert "canary-password" not in run("db", "check").out
+
+
+DAMAGE = [
+    *(
+        ("turns", "turn", "transcript = 'a1' AND seq = 1", odd, "turn 2 of conversation a1")
+        for odd in (b"", b"[]", b"\xff")
+    ),
+    ("turns", "turn", "transcript = 'a1' AND seq = 1", b'{"speaker": 1}', "turn 2 of conversation a1"),
+    ("transcripts", "heading", "id = 'a1'", b"{", "the heading of conversation a1"),
+    ("transcripts", "foreigners", "id = 'a1'", b"3", "the heading of conversation a1"),
+    ("calls", "partial", "transcript = 'b1'", b"half", "a request for turn 1 of conversation b1"),
+]
+
+
+@pytest.mark.parametrize(("table", "column", "rows", "odd", "name"), DAMAGE)
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_what_cannot_be_read_is_named_and_all_else_is_checked(
+    run: Callable[..., Answer], url: str, database: str, table: str, column: str, rows: str, odd: bytes, name: str
+) -> None:
+    where = url if database == "postgres" else "moot.db"
+
+    async def and_another() -> None:
+        await fill(where)
+        async with open_store(where) as store:
+            await store.start("z1", TALK)
+
+    asyncio.run(and_another())
+    if database == "postgres":
+        with psycopg.connect(url) as changed:
+            changed.execute(f"UPDATE moot.{table} SET {column} = %s WHERE {rows}".encode(), (odd.decode("latin-1"),))
+            changed.execute("UPDATE moot.turns SET digest = 'x' WHERE transcript = 'z1'")
+    else:
+        with closing(sqlite3.connect("moot.db", isolation_level=None)) as db:
+            db.execute(f"UPDATE {table} SET {column} = CAST(? AS TEXT) WHERE {rows}", (odd,))
+            db.execute("UPDATE turns SET digest = 'x' WHERE transcript = 'z1'")
+    checked = run("db", "check", "--db", where, "--json")
+    assert checked.code == 5
+    words = f"{name} cannot be read: the record is damaged there; go back to a backup (see: moot db check)"
+    assert words in checked.json["faults"]
+    assert "turn 1 of z1 does not agree with its digest" in checked.json["faults"]
+    for words in (("show", "a1"), ("list",), ("search", "alive"), ("verify",), ("export", "a1"), ("cost", "b1")):
+        answer = run(*words, "--db", where)
+        told = [line for line in answer.err.splitlines() if line.startswith("moot: ")]
+        assert (answer.code, len(told)) in ((0, 0), (5, 0), (5, 1)), answer
+        assert "fault in moot" not in answer.err

@@ -245,4 +245,5 @@ async def test_tampering_a_lost_constraint_and_a_stale_index_are_noticed(url: st
             "the constraint later of calls was never checked",
             "the constraint calls_transcript_fkey is missing",
             "the search's index does not agree with turn 2 of a1",
+            "turn 2 of a1 does not agree with its digest",
         ]

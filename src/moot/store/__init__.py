@@ -217,7 +217,7 @@ class Store(Protocol):
         ...
 
     async def faults(self) -> Sequence[str]:
-        """Return what is wrong with the database itself, a line each: damage, broken references, a stale index."""
+        """Return what is wrong with the record, a line each: damage, a stale index, digests that do not agree."""
         ...
 
     async def leasing(self, work: Callable[[Leases], T]) -> T:

@@ -14,6 +14,7 @@ from queue import LifoQueue
 from typing import TYPE_CHECKING, Any, LiteralString, Self, TypeVar
 
 from moot.store import Call, Conflict, Hit, Listing, NotFound, Share, Stored, StoreError
+from moot.store.faults import of_conversations, of_tables
 from moot.store.groups import Writer
 from moot.store.leases import TAKEN, Leases
 from moot.store.place import Place, migrate, or_closed
@@ -112,14 +113,6 @@ _LEVELS = """
 _SEARCH = """
     SELECT transcript, seq, turn, at FROM moot.turns
     WHERE words @@ %s::tsquery ORDER BY recorded DESC LIMIT %s"""
-
-
-_INDEXED = "SELECT transcript, seq, turn, tsvector_to_array(words) FROM moot.turns"
-CONSTRAINTS = (
-    *("transcripts_pkey", "transcripts_forked_from_fkey", "turns_pkey", "turns_transcript_fkey"),
-    *("calls_pkey", "calls_transcript_fkey", "writers_pkey"),
-)
-"""What the record stands on; a copy made carelessly, or somebody's hand, may have lost one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -483,7 +476,7 @@ def _rows(db: Connection[Any], identity: str, upto: int) -> Sequence[Row]:
 
 
 def _calls(db: Connection[Any], identity: str) -> tuple[Call, ...]:
-    return tuple(call(row) for row in _run(db, _CALLS, (identity,)))
+    return tuple(call(row, identity) for row in _run(db, _CALLS, (identity,)))
 
 
 def _leases(db: Connection[Any]) -> Leases:
@@ -523,16 +516,10 @@ def _take(db: Connection[Any], share: Share) -> bool:
 
 
 def _faults(db: Connection[Any]) -> list[str]:
-    found: list[str] = []
-    sql = "SELECT relname, conname FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid"
-    sql += " WHERE connamespace = 'moot'::regnamespace"
-    unsure = db.execute(f"{sql} AND NOT convalidated").fetchall()
-    found += [f"the constraint {name} of {table} was never checked" for table, name in unsure]
-    kept = {name for _, name in db.execute(sql)}
-    found += [f"the constraint {name} is missing" for name in CONSTRAINTS if name not in kept]
-    with db.cursor("indexed") as rows:  # a server-side cursor: the turns may be more than memory holds
-        rows.execute(_INDEXED)
-        for identity, seq, turn, words in rows:
-            if sorted(spoken_words(turn)) != sorted(words):
-                found.append(f"the search's index does not agree with turn {seq + 1} of {identity}")
-    return found
+    ids = [row[0] for row in db.execute("SELECT id FROM moot.transcripts ORDER BY at, id")]
+    return of_tables(db) + of_conversations(ids, lambda identity: _broken(db, identity))
+
+
+def _broken(db: Connection[Any], identity: str) -> tuple[str, ...]:
+    _calls(db, identity)
+    return _read(db, identity).broken

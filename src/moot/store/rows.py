@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, LiteralString
 
-from moot.store import Call, Conflict, Listing, NotFound, Share, Stored
+from moot.store import Call, Conflict, Listing, NotFound, Share, Stored, StoreError
 from moot.transcript import Transcript, as_json, canonical, digests, heading_from_json, link, sound, turn_from_json
 
 if TYPE_CHECKING:
@@ -29,6 +29,15 @@ QUOTED = ("partial", "cut")
 """A model's words, kept as JSON strings: no text is too odd for those."""
 BEFOREHAND = ("begun", "lease")
 """What is known of a call before it is sent, and stays as it was written."""
+
+
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What is raised by JSON that is none, or not of what it should be."""
+
+
+def damaged(what: str) -> StoreError:
+    """Return the error to raise where a row cannot be read."""
+    return StoreError(f"{what} cannot be read: the record is damaged there; go back to a backup (see: moot db check)")
 
 
 def now() -> str:
@@ -71,8 +80,11 @@ def unchanged(identity: str, turns: int, now: int) -> None:
 def listing(head: Head) -> Listing:
     """Return one line of the list of conversations."""
     identity, heading, at, closed, forked_from, forked_at, foreigners, _ = head
-    read = heading_from_json(json.loads(heading))
-    return Listing(identity, read, length(head), at, closed, forked_from, forked_at, tuple(json.loads(foreigners)))
+    try:
+        read, names = heading_from_json(json.loads(heading)), tuple(json.loads(foreigners))
+    except UNREADABLE as error:
+        raise damaged(f"the heading of conversation {identity}") from error
+    return Listing(identity, read, length(head), at, closed, forked_from, forked_at, names)
 
 
 class Lines:
@@ -126,7 +138,13 @@ class Level:
 
 def stored(head: Head, levels: Sequence[Level]) -> Stored:
     """Return a whole conversation from its own share and those of its sources, the first of them last."""
-    line = listing(head)
+    try:
+        return _stored(listing(head), levels)
+    except UNREADABLE as error:
+        raise damaged(_where(levels)) from error
+
+
+def _stored(line: Listing, levels: Sequence[Level]) -> Stored:
     rows: list[Row] = []
     broken: list[str] = []
     for level in reversed(levels):
@@ -134,6 +152,17 @@ def stored(head: Head, levels: Sequence[Level]) -> Stored:
         broken += _disagreements(level, rows)
     transcript = Transcript(line.heading, tuple(turn_from_json(json.loads(turn)) for _, turn, _, _ in rows))
     return Stored(line, transcript, tuple(at for *_, at in rows), digests(transcript)[-1], tuple(broken))
+
+
+def _where(levels: Sequence[Level]) -> str:
+    """Return what of a conversation cannot be read: the first such turn, or what is before all turns."""
+    for level in reversed(levels):
+        for seq, turn, _, _ in level.rows:
+            try:
+                turn_from_json(json.loads(turn))
+            except UNREADABLE:
+                return f"turn {seq + 1} of conversation {level.id}"
+    return f"the heading of conversation {levels[-1].id}"
 
 
 def _disagreements(level: Level, rows: Sequence[Row]) -> list[str]:
@@ -159,10 +188,14 @@ def _columns(call: Call) -> Iterator[tuple[str, Any]]:
     return zip(CALL, astuple(call), strict=True)
 
 
-def call(row: Sequence[Any]) -> Call:
-    """Read a call back."""
+def call(row: Sequence[Any], identity: str = "") -> Call:
+    """Read a call back, that of this conversation where it is known."""
     read = Call(*row)
-    plain: dict[str, Any] = {name: json.loads(getattr(read, name) or '""') for name in QUOTED}
+    try:
+        plain: dict[str, Any] = {name: json.loads(getattr(read, name) or '""') for name in QUOTED}
+    except UNREADABLE as error:
+        of = f" of conversation {identity}" if identity else ""
+        raise damaged(f"a request for turn {read.seq + 1}{of}") from error
     return replace(read, **plain)
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from moot.store import Call, Conflict, Hit, Listing, NotFound, Share, Stored, StoreError
+from moot.store.faults import of_conversations, of_file
 from moot.store.file import File, at_once, back_up, pragma
 from moot.store.groups import Writer
 from moot.store.leases import TAKEN, Leases
@@ -24,6 +25,7 @@ from moot.store.rows import (
     Lines,
     call,
     call_values,
+    damaged,
     family_sql,
     head_row,
     length,
@@ -57,9 +59,6 @@ _SEARCH = """
     JOIN spoken ON spoken.id = words.rowid JOIN turns USING (transcript, seq)
     WHERE words MATCH ? ORDER BY words.rowid DESC LIMIT ?"""
 _LIVE = "SELECT 1 FROM leases WHERE id = ? AND seen IS NOT NULL"
-_UNINDEXED = """
-    SELECT (SELECT count(*) FROM turns LEFT JOIN spoken USING (transcript, seq) WHERE spoken.id IS NULL)
-         + (SELECT count(*) FROM spoken LEFT JOIN turns USING (transcript, seq) WHERE turns.turn IS NULL)"""
 
 
 class SqliteStore:
@@ -297,7 +296,10 @@ def _levels(db: sqlite3.Connection, identity: str, upto: int) -> Iterator[Level]
     source: str | None = identity
     while source is not None:
         sql = "SELECT heading, digest, forked_from, forked_at FROM transcripts WHERE id = ?"
-        heading, digest, parent, since = db.execute(sql, (source,)).fetchone()
+        row = db.execute(sql, (source,)).fetchone()
+        if row is None:
+            raise damaged(f"conversation {source}, which {identity} was forked from,")
+        heading, digest, parent, since = row
         sql = "SELECT seq, turn, digest, at FROM turns WHERE transcript = ? AND seq < ? ORDER BY seq"
         yield Level(source, heading, digest, since, db.execute(sql, (source, upto)).fetchall())
         source, upto = parent, min(since, upto)
@@ -312,7 +314,7 @@ def _ask(db: sqlite3.Connection, identity: str, values: dict[str, Any]) -> int:
 
 def _calls(db: sqlite3.Connection, identity: str) -> tuple[Call, ...]:
     sql = f"SELECT {', '.join(CALL)} FROM calls WHERE transcript = ? ORDER BY id"  # noqa: S608 - our own fields
-    return tuple(call(row) for row in db.execute(sql, (identity,)))
+    return tuple(call(row, identity) for row in db.execute(sql, (identity,)))
 
 
 def _end(db: sqlite3.Connection, number: int, call: Call) -> None:
@@ -352,10 +354,18 @@ def _take(db: sqlite3.Connection, share: Share) -> bool:
 
 
 def _faults(db: sqlite3.Connection) -> list[str]:
-    found = [f"the file is damaged: {row[0]}" for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]
-    found += [
-        f"a row of {row[0]} refers to a missing row of {row[2]}" for row in db.execute("PRAGMA foreign_key_check")
-    ]
-    if unindexed := db.execute(_UNINDEXED).fetchone()[0]:
-        found.append(f"the search's index does not agree with the turns in {unindexed} places")
-    return found
+    ids = [row[0] for row in db.execute("SELECT id FROM transcripts ORDER BY at, id")]
+    usual, db.text_factory = db.text_factory, _any_text  # so that text of damaged bytes can be told where it is
+    try:
+        return of_file(db) + of_conversations(ids, lambda identity: _broken(db, identity))
+    finally:
+        db.text_factory = usual
+
+
+def _any_text(said: bytes) -> str:
+    return said.decode("utf-8", "surrogateescape")
+
+
+def _broken(db: sqlite3.Connection, identity: str) -> tuple[str, ...]:
+    _calls(db, identity)
+    return _read(db, identity).broken

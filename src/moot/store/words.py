@@ -11,6 +11,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from moot.store import Hit
+from moot.store.rows import UNREADABLE, damaged
 from moot.transcript import turn_from_json
 
 if TYPE_CHECKING:
@@ -50,8 +51,11 @@ def _within(words: Sequence[str], room: int) -> Iterator[str]:
 
 
 def spoken_words(turn: str) -> list[str]:
-    """Return the words said aloud in a turn that is given as JSON."""
-    return words_of(turn_from_json(json.loads(turn)).text)
+    """Return the words said aloud in a turn that is given as JSON; a damaged one has none."""
+    try:
+        return words_of(turn_from_json(json.loads(turn)).text)
+    except UNREADABLE:
+        return []
 
 
 def spelt(word: str) -> str:
@@ -62,7 +66,10 @@ def spelt(word: str) -> str:
 def hit(row: tuple[str, int, str, str], looked_for: Collection[str]) -> Hit:
     """Return what was found from a row of id, index, turn as JSON, and time."""
     identity, seq, turn, at = row
-    said = turn_from_json(json.loads(turn))
+    try:
+        said = turn_from_json(json.loads(turn))
+    except UNREADABLE as error:
+        raise damaged(f"turn {seq + 1} of conversation {identity}") from error
     return Hit(identity, seq, said.speaker, snippet(said.text, looked_for), at)
 
 
