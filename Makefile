@@ -16,7 +16,7 @@ PIN := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG
 	--no-annotate --no-header --no-emit-options --no-config --newline lf --upgrade --uploaded-prior-to $(COOLING)
 
 .DELETE_ON_ERROR:
-.PHONY: help talk test soak others check fix bench bench-peers pins clean
+.PHONY: help talk test soak others check fix bench bench-large bench-peers pins clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -52,7 +52,16 @@ bench: .venv/.test ## measure start, what models read, what caches can serve, dy
 	$(BIN)/python bench/reading.py
 	$(BIN)/python bench/share.py
 	$(BIN)/python bench/dynamics.py
-	$(BIN)/python bench/overhead.py
+	$(BIN)/python bench/store.py
+	$(BIN)/python bench/appends.py
+	$(BIN)/python bench/scale.py 1
+	$(BIN)/python bench/overhead.py 2
+	$(BIN)/python bench/page.py
+
+bench-large: .venv/.test ## measure 5,000 conversations at once, 10,000 held open and a million turns (20 minutes)
+	$(BIN)/python bench/scale.py large
+	$(BIN)/python bench/million.py
+	$(BIN)/python bench/page.py
 
 bench-peers: .venv/.test ## measure moot beside other people's programs, each in an environment of its own (slow)
 	$(BIN)/python bench/peers/run.py $(ARGS)

@@ -14,11 +14,12 @@ import subprocess
 import sys
 import tempfile
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fake import served
+from kept import Kept
 from measured import measure
 from moot.convene import Spoken, convene
 from moot.store import open_store
@@ -236,15 +237,20 @@ def main() -> None:
         measure(LOADS[load], int(conversations), int(turns))
         return
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
+    kept = Kept("overhead", f"what a recorded turn costs beside bare loops, medians of {runs} runs")
     costs: dict[Size, dict[str, Cost]] = {}
     with served() as url:
         for size, loads in PLAN:
             costs[size] = compare({load: command(load, size) for load in loads}, url, size, runs)
             print(table(size, costs[size]), flush=True)
-    print(goals(costs))
+    found = goals(costs)
+    print(verdicts(found))
+    each = [(size, load, cost) for size, of_size in costs.items() for load, cost in of_size.items()]
+    rows = [{"size": str(size), "load": load, **asdict(cost)} for size, load, cost in each]
+    kept.write({"goals": found, "costs": rows})
 
 
-def goals(costs: dict[Size, dict[str, Cost]]) -> str:
+def goals(costs: dict[Size, dict[str, Cost]]) -> list[dict[str, Any]]:
     """Return each goal with what was found, and whether it is met."""
     moot, voice, record, _, raw, typed = TALK
     many, long, one = costs[MANY], costs[LONG], costs[ONE]
@@ -260,9 +266,16 @@ def goals(costs: dict[Size, dict[str, Cost]]) -> str:
         ("peak MB of all conversations", many[moot].memory, 120),
         ("KB of each further conversation", growth, 40),
     )
+    return [
+        {"goal": what, "at_most": most, "found": value, "verdict": "met" if value <= most else "missed"}
+        for what, value, most in found
+    ]
+
+
+def verdicts(found: list[dict[str, Any]]) -> str:
+    """Return goals as a table."""
     rows = [f"{'goal':50}{'at most':>9}{'found':>9}"]
-    for what, value, most in found:
-        rows.append(f"{what:50}{most:>9g}{value:>9.2f}  {'met' if value <= most else 'missed'}")
+    rows += [f"{one['goal']:50}{one['at_most']:>9g}{one['found']:>9.2f}  {one['verdict']}" for one in found]
     return "\n".join(rows)
 
 

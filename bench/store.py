@@ -15,6 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from fakes.postgres import database, running
+from kept import Kept
 from moot.store import open_store
 from moot.transcript import Heading, Participant, Text, Transcript, Turn
 
@@ -59,6 +60,7 @@ async def measured(where: Path | str) -> dict[str, float]:
 
 def main() -> None:
     """Measure both and print JSON."""
+    kept = Kept("store", f"{CONVERSATIONS} conversations of one process put turns of 1 KB on record durably")
     with tempfile.TemporaryDirectory() as folder, running() as server, database(server) as address:
         found = {
             "conversations": CONVERSATIONS,
@@ -67,6 +69,8 @@ def main() -> None:
             "postgresql": asyncio.run(measured(address)),
         }
     print(json.dumps(found, indent=2))
+    stores = {name: one for name, one in found.items() if isinstance(one, dict)}
+    kept.write([{"store": name, "turns": found["turns"]} | one for name, one in stores.items()])
 
 
 if __name__ == "__main__":
