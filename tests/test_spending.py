@@ -6,14 +6,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moot.convene import Event, Pause, Spoken, convene
 from moot.forms import Close, Form, Move, Speak, in_seeded_order
 from moot.spending import ASSUMED_OUTPUT, Caps, Limits, Spent, at_worst, refusal, reserved, spent
 from moot.store import Call
-from moot.transcript import Ballot, Heading, Invalid, Participant, Question, Text, Transcript, Turn, freeze
+from moot.transcript import Ballot, Heading, Invalid, Participant, Question, Text, Transcript, Turn, canonical, freeze
 from moot.view import view
 from moot.voices import Attempt, Chosen, Delta, Done, Failed, Thinking, Usage, Words, fold
 
@@ -158,6 +158,22 @@ def test_what_is_reserved_is_never_less_than_a_text_can_take() -> None:
     assert reserved({"body": {"options": {"num_predict": 9}}})[1] == 9
     assert reserved({"body": {"x": 1}})[1] == ASSUMED_OUTPUT
     assert reserved({"line": 3}) == (0, 0)
+
+
+VALUES = st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.lists(st.text(max_size=5))
+BODIES = st.dictionaries(st.text(max_size=5), VALUES, max_size=3)
+
+
+@settings(max_examples=40)
+@given(BODIES, BODIES, st.booleans())
+def test_the_length_of_a_body_is_that_of_its_own_json_wherever_it_was_written(
+    body: dict[str, Any],
+    around: dict[str, Any],
+    beforehand: bool,  # noqa: FBT001 - drawn
+) -> None:
+    request = around | {"body": body | {"options": None}}
+    written = canonical(request) if beforehand else ""
+    assert reserved(request, written)[0] == len(canonical(request["body"])) // 2
 
 
 def test_of_two_caps_the_smaller_holds() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from moot.forms import Close, Post, Speak, Wait, maker_of, open_form
 from moot.spending import Limits, Spent, refusal, reserved, spent
 from moot.store import Call, StoreError
-from moot.transcript import CHAIR, as_json, link, sound
+from moot.transcript import CHAIR, as_json, canonical, link, linked, sound
 from moot.view import view
 from moot.voices import (
     Attempt,
@@ -293,10 +293,9 @@ class _Draft:
 
     def anew(self, request: Mapping[str, Any]) -> _Draft:
         """Return a draft for the next attempt: an empty one, unless that goes on with what was said before a pause."""
-        most_read, most_written = reserved(request)
-        call = replace(
-            self.call, request=link("", dict(request)), reserved_input=most_read, reserved_output=most_written
-        )
+        written = canonical(dict(request))
+        most_read, most_written = reserved(request, written)
+        call = replace(self.call, request=linked("", written), reserved_input=most_read, reserved_output=most_written)
         if not self._paused:
             return _Draft(self._participant, self._labels, call, self._ask)
         self.call, self._kept, self._paused = call, len(self._text), False

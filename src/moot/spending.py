@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from moot.transcript import canonical
+from moot.voices.limits import longest_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -26,8 +27,6 @@ BYTES_PER_TOKEN = 2
 
 ASSUMED_OUTPUT = 16_384
 """Tokens that are reserved for an answer whose request sets no limit."""
-
-_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +135,17 @@ def spent(calls: Iterable[Call], turns: int, price: Price) -> Spent:
     return total
 
 
-def reserved(request: Mapping[str, Any]) -> tuple[int, int]:
-    """Return the most tokens that a request can have read and written, from its JSON alone."""
+def reserved(request: Mapping[str, Any], written: str = "") -> tuple[int, int]:
+    """Return the most tokens that a request can have read and written, from its JSON alone.
+
+    `written` is that JSON, canonical, where it is there already: of a long conversation it is not written twice.
+    """
     body: Mapping[str, Any] = request.get("body", {})
     if not body:
         return 0, 0  # no model is asked
-    inner: Mapping[str, Any] = body.get("options") or {}  # Ollama's place for it
-    limits = [*(body.get(name) for name in _LIMITS), inner.get("num_predict")]
-    output = next((limit for limit in limits if isinstance(limit, int) and limit > 0), ASSUMED_OUTPUT)
-    return len(canonical(body)) // BYTES_PER_TOKEN, output
+    around = canonical({**request, "body": 0})
+    length = len(written or canonical(dict(request))) - len(around) + 1
+    return length // BYTES_PER_TOKEN, longest_answer(body) or ASSUMED_OUTPUT
 
 
 def refusal(caps: Caps, used: Spent, call: Call, price: Price, whose: str) -> str:

@@ -287,7 +287,12 @@ def digest(transcript: Transcript) -> str:
 
 def link(before: str, value: object) -> str:
     """Return the digest of a JSON value that follows `before` in a chain."""
-    return hashlib.blake2b(f"{before}\n{canonical(value)}".encode("ascii"), digest_size=16).hexdigest()
+    return linked(before, canonical(value))
+
+
+def linked(before: str, written: str) -> str:
+    """Return the same digest where the value is written as canonical JSON already."""
+    return hashlib.blake2b(f"{before}\n{written}".encode("ascii"), digest_size=16).hexdigest()
 
 
 def canonical(value: object) -> str:

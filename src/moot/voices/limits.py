@@ -97,10 +97,14 @@ def _grain(now: float) -> float:
 def estimate(request: Mapping[str, Any]) -> int:
     """Return about how many tokens a request will have read and written, from its JSON alone."""
     body: Mapping[str, Any] = request.get("body", {})
+    return len(canonical(body)) // BYTES_PER_TOKEN + min(longest_answer(body) or USUAL_OUTPUT, USUAL_OUTPUT)
+
+
+def longest_answer(body: Mapping[str, Any]) -> int | None:
+    """Return the most tokens that a request lets its answer have, on whatever wire; None where it sets no limit."""
     inner: Mapping[str, Any] = body.get("options") or {}  # Ollama's place for it
     limits = [*(body.get(name) for name in _LENGTHS), inner.get("num_predict")]
-    asked = next((limit for limit in limits if isinstance(limit, int) and limit > 0), USUAL_OUTPUT)
-    return len(canonical(body)) // BYTES_PER_TOKEN + min(asked, USUAL_OUTPUT)
+    return next((limit for limit in limits if isinstance(limit, int) and limit > 0), None)
 
 
 @dataclass(slots=True)
