@@ -214,7 +214,12 @@ def test_a_conversation_is_held_and_shown_on_postgresql(run: Callable[..., Answe
     os.environ["MOOT_DB"] = url
     assert "Four." in run("show", "last").out
     assert run("verify").code == 0
-    assert run("doctor").code == 0
+    doctor = run("doctor")
+    assert (doctor.code, "canary-password" in doctor.out) == (0, False)
+    assert "the record is the database moot_test_" in " ".join(doctor.out.split())
+    lost = run("doctor", "--db", "postgresql://me:canary-password@127.0.0.1:9/moot")
+    assert (lost.code, "canary-password" in lost.out) == (1, False)
+    assert "the database moot at 127.0.0.1 cannot be used" in " ".join(lost.out.split())
     assert "canary-password" not in run("db", "check").out
 
 

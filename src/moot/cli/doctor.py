@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -18,10 +19,10 @@ from moot.cli.terminal import console, print_json, safe
 from moot.config import Config, ConfigError, user_folder
 from moot.keys import KeysError, find, read
 from moot.store import StoreError, open_store
+from moot.store.postgres import PostgresStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 ROOM = 1_000_000_000
 """Bytes free under which models and records may soon not fit."""
@@ -48,7 +49,7 @@ def command() -> None:
     \b
     moot doctor
     """
-    found = list(_findings(record.path()))
+    found = list(_findings(record.place()))
     if record.wants_json():
         print_json([{"state": one.state, "what": one.what, "remedy": one.remedy} for one in found])
     else:
@@ -61,12 +62,12 @@ def command() -> None:
         raise click.exceptions.Exit(1)
 
 
-def _findings(path: Path) -> Iterator[Finding]:
+def _findings(where: Path | str) -> Iterator[Finding]:
     python = ".".join(map(str, sys.version_info[:3]))
     yield Finding("ok", f"moot {__version__} on Python {python}, {os.cpu_count()} cores")
     yield _sqlite()
-    yield _record(path)
-    yield _room(path)
+    yield _record(where) if isinstance(where, Path) else _database(where)
+    yield _room(record.path())
     config, complaint = _config()
     yield complaint or _sources(config)
     yield from _keys(config)
@@ -79,7 +80,7 @@ def _sqlite() -> Finding:
     fixed = any(version[:2] == safe_one[:2] and version >= safe_one for safe_one in SAFE_SQLITE)
     if fixed or version >= SAFE_SQLITE[0]:
         return Finding("ok", f"SQLite {sqlite3.sqlite_version}")
-    remedy = "has a rare fault when several processes write one record at once; one at a time is safe"
+    remedy = "has a rare fault that moot works around; let no other program write a record while moot does"
     return Finding("note", f"SQLite {sqlite3.sqlite_version}", remedy)
 
 
@@ -98,6 +99,15 @@ def _record(path: Path) -> Finding:
     if not os.access(path, os.W_OK):
         return Finding("trouble", f"the record {path} can be read, not written", "make it writable, or name another")
     return Finding("ok", f"the record is {path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+def _database(address: str) -> Finding:
+    try:
+        store = PostgresStore(address, patience=0)
+        store.shut()
+    except StoreError as error:
+        return Finding("trouble", str(error))
+    return Finding("ok", f"the record is the database {store.name}")
 
 
 def _room(path: Path) -> Finding:

@@ -138,6 +138,7 @@ class PostgresStore:
 
     def __init__(self, url: str, patience: float = PATIENCE) -> None:
         self._place = Place(url, patience)
+        self.name = self._place.name
         self._identity = uuid.uuid4()
         self._groups = 0
         self._db: Connection[Any] | None
