@@ -134,9 +134,9 @@ def test_a_report_of_a_grid_tells_the_effect_its_plan_its_n_and_how_to_redo_it(d
     for piece in (
         "Does a talk move <what> is said?",
         "Persuader against control, adjusted for the stance before (ANCOVA):",
-        "6 independent groups",
+        "6 claims",
         "The design is the one that was planned.",
-        "analysed, repeats of a cell averaged",
+        "analysed, seeds of a cell averaged",
         "moot report grid.toml --markdown words.md --figures pictures",
         "95 % interval",
         "Cameron, Gelbach and Miller",
@@ -270,7 +270,7 @@ def test_without_the_statistics_the_rest_still_comes(
     assert told.code == 0, told.err
     words = text_of(Path("a.html").read_text())
     assert 'pip install "moot[measures]"' in words
-    assert "Stances before and after, by arm" in words
+    assert "Stances at each asking, by arm" in words
 
 
 # Hostile words

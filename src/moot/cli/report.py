@@ -20,14 +20,16 @@ import click
 from moot import __version__
 from moot.cli import record, without_keys
 from moot.cli.terminal import console, safe
-from moot.transcript import Invalid
+from moot.transcript import Invalid, Transcript
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from moot.measures.dynamics import Model
     from moot.publish.blocks import Document
     from moot.publish.study import Case, Plan, Spent, Study
     from moot.store import Call, Store
+    from moot.transcript import Heading
 
 LIBRARIES = ("numpy", "scipy", "statsmodels", "polars", "vl-convert-python", "markdown-it-py", "nh3")
 LONGEST_NAME = 60
@@ -95,7 +97,7 @@ def command(
         )
     )
     target = output or Path(f"{_slug(study.name)}-report.html")
-    document = report_of(study)
+    document = report_of(study, _model())
     if MASK in repr(document):
         document = with_line(document, f"what looks like a key: it stands as {MASK}")
     draws = stills.are_here()
@@ -136,6 +138,7 @@ async def _of_ids(store: Store, name: str, ids: Sequence[str], *, in_order: bool
     from moot.publish.study import Study  # noqa: PLC0415 - only who writes a report needs it
 
     found = [await _case(store, identity) for identity in ids]
+    found += await _about(store, ids)
     if not in_order:
         found.sort(key=lambda one: (str(one[0].values), _repeat(one[0]), one[0].id))
     cases = tuple(case for case, _ in found)
@@ -147,15 +150,15 @@ async def _of_ids(store: Store, name: str, ids: Sequence[str], *, in_order: bool
 
 async def _of_file(store: Store, file: Path) -> Gathered:
     from moot.cli.grid import grid_of  # noqa: PLC0415 - only who has a file needs it
-    from moot.experiment.design import said  # noqa: PLC0415 - the same
     from moot.publish.study import Study  # noqa: PLC0415 - the same
 
     grid = await grid_of(store, file)
     on_record = {row.id for row in await store.list()}
-    found = [await _case(store, identity) for identity, _ in grid.identities if identity in on_record]
-    missing = [
-        f"{said(cell.values)}, repeat {cell.repeat}" for identity, cell in grid.identities if identity not in on_record
+    found = [
+        await _case(store, identity) if identity in on_record else (_missing(identity, heading), ())
+        for (identity, _), (_, heading) in zip(grid.identities, grid.cells, strict=True)
     ]
+    found += await _about(store, [identity for identity, _ in grid.identities])
     cases, design = tuple(case for case, _ in found), grid.design
     budget = [
         f"${design.budget.dollars}" if design.budget.dollars is not None else "",
@@ -172,8 +175,28 @@ async def _of_file(store: Store, file: Path) -> Gathered:
     )
     values = [cell.values for _, cell in grid.identities]
     plan, text = _plan(file, grid.digest, cases), _text(file)
-    study = Study(design.name, design.question, cases, _levels(values), facts, text, plan, tuple(missing))
+    study = Study(design.name, design.question, cases, _levels(values), facts, text, plan)
     return Gathered(study, tuple(call for _, calls in found for call in calls))
+
+
+def _missing(identity: str, heading: Heading) -> Case:
+    from moot.publish.study import Case  # noqa: PLC0415 - only who writes a report needs it
+
+    return Case(identity, Transcript(heading), "missing", values=_values(heading))
+
+
+def _values(heading: Heading) -> tuple[tuple[str, Any], ...]:
+    given = heading.source
+    return tuple((name.removeprefix("factor_"), value) for name, value in given if name.startswith("factor_"))
+
+
+async def _about(store: Store, ids: Sequence[str]) -> list[tuple[Case, tuple[Call, ...]]]:
+    """Return the readings and judgements of these conversations that are not among them, in the order of their ids."""
+    from moot.measures.recorded import about  # noqa: PLC0415 - only who writes a report needs it
+
+    wanted = set(ids)
+    more = sorted(row.id for row in await store.list() if row.id not in wanted and wanted & set(about(row.heading)))
+    return [await _case(store, identity) for identity in more]
 
 
 def _text(file: Path) -> str:
@@ -185,8 +208,7 @@ async def _case(store: Store, identity: str) -> tuple[Case, tuple[Call, ...]]:
     from moot.publish.study import Case  # noqa: PLC0415 - the same
 
     stored, calls = await store.read(identity), await store.calls(identity)
-    source = stored.transcript.heading.source
-    values = tuple((name.removeprefix("factor_"), value) for name, value in source if name.startswith("factor_"))
+    values = _values(stored.transcript.heading)
     state, reason = standing(stored.listing.closed, calls)
     models = tuple(sorted({(call.voice, call.model) for call in calls}))
     case = Case(identity, stored.transcript, state, reason, values, stored.at, stored.listing.forked_from or "", models)
@@ -271,6 +293,16 @@ def _versions() -> tuple[tuple[str, str], ...]:
         except PackageNotFoundError:
             found.append((name, "not installed"))
     return (*found, ("price list", edition() or "none"))
+
+
+def _model() -> Model | None:
+    """Return what tells the meaning of turns, where it is here."""
+    from moot.cli.embedding import packaged  # noqa: PLC0415 - only who writes a report needs it
+
+    try:
+        return packaged()
+    except Invalid:
+        return None
 
 
 def _again(what: Sequence[str], output: Path | None, words: Path | None, figures: Path | None, *, full: bool) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from moot.publish.blocks import Cell
     from moot.publish.charts import Look, Spec
 
-HEADS = ("", "estimate", "95 % interval", "n", "independent", "conversations")
+HEADS = ("", "estimate", "95 % interval", "unit", "n", "independent", "conversations")
 
 
 def ends(score: Score) -> str:
@@ -47,7 +47,7 @@ def row(score: Score, cell: Cell, label: str = "") -> tuple[Cell, ...]:
     """Return a figure as a row under `HEADS`."""
     value = "not known" if score.estimate is None else amount(score.estimate)
     groups = str(score.n if score.clusters is None else score.clusters)
-    return (label or score.name, value, ends(score), str(score.n), groups, cell)
+    return (label or score.name, value, ends(score), score.unit, str(score.n), groups, cell)
 
 
 def figure(name: str, look: Look, caption: str, draw: Callable[[Look], Spec], table: Table) -> Figure:

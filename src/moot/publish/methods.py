@@ -33,18 +33,19 @@ METHODS: Mapping[str, str] = MappingProxyType(
             "change scores and plain differences stand beside it."
         ),
         "clusters": (
-            "Repeats of a cell, which differ in their seed alone, are averaged first. Errors are clustered by "
-            "claim and by target where these differ (CR1; two-way after Cameron, Gelbach and Miller 2011), with"
-            " t of the smaller number of groups less one, or the degrees of freedom of Bell and McCaffrey "
-            "(2002) where few groups decide; below 30 groups p is of a wild cluster bootstrap (Cameron, Gelbach"
-            " and Miller 2008). Below 5 groups no interval is given."
-        ),
-        "room": (
-            "Room: who stands at the end of the scale cannot move further; the shares are of cells, on the side argued."
+            "Repeats of a cell, which differ in their seed alone, are averaged first. Errors are clustered by claim "
+            "and by target where there are five or more of them (CR1; two-way after Cameron, Gelbach and Miller 2011), "
+            "with t of the smaller number of groups less one, or the degrees of freedom of Bell and McCaffrey (2002) "
+            "where few groups decide; below 30 groups p is of a wild cluster bootstrap (Cameron, Gelbach and Miller "
+            "2008). Below 5 groups no interval is given."
         ),
         "holm": (
             "Intervals are of 95 % each; p (Holm) is adjusted for the comparisons of its estimator (Holm 1979, "
             "Scandinavian Journal of Statistics 6)."
+        ),
+        "change": (
+            "First flips and moves: Kaplan and Meier (1958), since who has not flipped when last asked may yet do so; "
+            "retention is the shift later over the shift after; shares of turns have Wilson's interval (1927)."
         ),
         "mean": (
             "Means have Student's t interval over the independent units that are named; below 5 of them no "

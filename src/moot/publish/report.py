@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from moot.publish import charts
 from moot.publish.blocks import Bullets, Code, Document, Fold, Paragraph, Said, Section, Table
 from moot.publish.charts import Look, Point
-from moot.publish.contests import debates, judgements
+from moot.publish.contests import contests
 from moot.publish.figures import figure
 from moot.publish.methods import methods
 from moot.publish.readings import readings
@@ -24,12 +24,13 @@ from moot.transcript import CHAIR, Ballot, Thought
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from moot.measures.dynamics import Model
     from moot.publish.blocks import Block, Cell
     from moot.publish.study import Case, Study
     from moot.transcript import Turn
 
-FORMS = {"trial": trials, "audience": readings, "debate": debates, "judge": judgements}
-"""What makes a figure of each form; conversations of all other forms have their turns and their cost."""
+MEASURED = ("trial", "audience", "debate", "judge", "without")
+"""Forms of which there are figures; conversations of all other forms have their turns and their cost."""
 
 MOST_CASES = 200
 """Conversations of which a page holds an excerpt."""
@@ -40,9 +41,9 @@ EXCERPT = 420
 OPENING = 3
 
 
-def report_of(study: Study) -> Document:
-    """Return the report of a study as a page."""
-    findings = [*_found(study.cases), dynamics(study.cases)]
+def report_of(study: Study, model: Model | None = None) -> Document:
+    """Return the report of a study as a page; `model` tells what turns mean, if there is one."""
+    findings = [*_found(study.cases), dynamics(study.cases, model)]
     results = [section for one in findings for section in one.sections]
     head = [line for one in findings for line in one.headline]
     spending = _cost(study)
@@ -60,11 +61,16 @@ def report_of(study: Study) -> Document:
     return Document("moot report", study.name, study.question, _facts(study), sections)
 
 
-def _found(cases: Sequence[Case]) -> list[Finding]:
-    kinds: dict[str, list[Case]] = {}
-    for case in cases:
-        kinds.setdefault(case.form, []).append(case)
-    return [FORMS[form](some) for form, some in kinds.items() if form in FORMS]
+def _found(cases: Sequence[Case]) -> Iterator[Finding]:
+    def of(*forms: str) -> list[Case]:
+        return [case for case in cases if case.form in forms]
+
+    if some := of("trial", "without"):
+        yield trials(some)
+    if some := of("audience"):
+        yield readings([case for case in some if case.state != "missing"])
+    if some := of("debate", "judge"):
+        yield contests([case for case in some if case.state != "missing"], cases)
 
 
 def _used(findings: Sequence[Finding], study: Study) -> set[str]:
@@ -78,7 +84,7 @@ def _facts(study: Study) -> tuple[tuple[str, str], ...]:
     voices = dict.fromkeys(one.voice for case in study.cases for one in case.transcript.heading.participants)
     plan = f"sealed {study.plan.made[:10]}" if study.plan else "none on record"
     return (
-        ("conversations", told + (f", {len(study.missing)} missing" if study.missing else "")),
+        ("conversations", told),
         ("newest turn", newest[:10] or "none"),
         ("plan", plan),
         ("voices", ", ".join(list(voices)[:6]) + (f" and {len(voices) - 6} more" if len(voices) > 6 else "")),  # noqa: PLR2004 - as above
@@ -135,9 +141,9 @@ def _plan(study: Study) -> Iterator[Block]:
 def _flow(study: Study, findings: Sequence[Finding]) -> Section:
     states = Counter(case.state for case in study.cases)
     rows: list[tuple[Cell, ...]] = []
-    if study.missing:
-        rows.append(("in the design", str(len(study.cases) + len(study.missing))))
-    rows += [("begun (on record)", str(len(study.cases)))]
+    if states["missing"]:
+        rows.append(("in the design", str(len(study.cases))))
+    rows += [("begun (on record)", str(len(study.cases) - states["missing"]))]
     rows += [(state, str(states[state])) for state in ("closed", "resting", "failed") if states[state]]
     blocks: list[Block] = [Table("Conversations", ("stage", "n"), tuple(rows))]
     for one in findings:
@@ -199,24 +205,23 @@ def _whole(count: int | None) -> str:
 
 
 def _unshown(study: Study, findings: Sequence[Finding]) -> Section:
-    lines = (
-        [f"{len(study.missing)} conversations of the design are not on record: {_some(study.missing)}"]
-        if study.missing
-        else []
-    )
+    lines: list[str] = []
+    missing = [f"{_cell(case)}, {case.transcript.heading.seed}" for case in study.cases if case.state == "missing"]
+    if missing:
+        lines.append(f"{len(missing)} conversations of the design are not on record (values, seed): {_some(missing)}")
     for state in ("failed", "resting"):
         some = [case for case in study.cases if case.state == state]
         if some:
             lines.append(f"{len(some)} {state}: {_some([f'{one.id[:SHORT]} {one.reason}'.strip() for one in some])}")
     lines += [line for one in findings for line in dict.fromkeys(one.unshown)]
-    other = counted([case.form for case in study.cases if case.form not in FORMS])
+    other = counted([case.form for case in study.cases if case.form not in MEASURED])
     if other:
         lines.append(f"effects of forms that have no ballots to measure: {other}; for those, see the dynamics")
     lines.append("thoughts that voices kept to themselves, and requests as they were sent; moot view shows the latter")
     if not study.full:
         lines.append("most words: of each conversation there is an excerpt; --full puts in all of it")
-    if len(study.cases) > MOST_CASES:
-        lines.append(f"excerpts of {len(study.cases) - MOST_CASES} of {len(study.cases)} conversations")
+    if len(study.cases) - len(missing) > MOST_CASES:
+        lines.append(f"excerpts of {len(study.cases) - len(missing) - MOST_CASES} conversations")
     return Section("What is not shown", "not-shown", (Bullets(tuple(lines)),))
 
 
@@ -251,6 +256,8 @@ def _chosen(cases: Sequence[Case]) -> list[Case]:
     seen: Counter[str] = Counter()
     order: list[tuple[int, int]] = []
     for at, case in enumerate(cases):
+        if case.state == "missing":
+            continue
         order.append((seen[_cell(case)], at))
         seen[_cell(case)] += 1
     kept = sorted(at for _, at in sorted(order)[:MOST_CASES])

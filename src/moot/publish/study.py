@@ -9,11 +9,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from moot.measures.recorded import Recorded
 from moot.publish.blocks import Link
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from moot.measures import Score
     from moot.publish.blocks import Cell, Section
     from moot.transcript import Transcript
 
@@ -26,7 +28,7 @@ MOST_LINKS = 12
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One conversation: how it stands (closed, resting, failed), why, and the values that make its cell of a grid.
+    """One conversation: how it stands (closed, resting, failed, missing), why, and the values of its cell of a grid.
 
     `at` are the times of its turns, `models` what providers said that their models are.
     """
@@ -44,6 +46,11 @@ class Case:
     def form(self) -> str:
         """The name of its form."""
         return self.transcript.heading.form
+
+    @property
+    def recorded(self) -> Recorded:
+        """The same as measures take it."""
+        return Recorded(self.id, self.transcript, self.reason if self.state == "closed" else None)
 
     @property
     def link(self) -> Link:
@@ -79,7 +86,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """Everything that a report tells; `missing` names the conversations of the grid that are not on record."""
+    """Everything that a report tells; `cases` that are missing have a heading and no turns."""
 
     name: str
     question: str
@@ -88,7 +95,6 @@ class Study:
     facts: tuple[tuple[str, str], ...] = ()
     design: str = ""
     plan: Plan | None = None
-    missing: tuple[str, ...] = ()
     spent: tuple[Spent, ...] = ()
     prices: str = ""
     versions: tuple[tuple[str, str], ...] = ()
@@ -116,6 +122,12 @@ def links(cases: Iterable[Case]) -> Cell:
     found = list(cases)
     told = tuple(one.link for one in found[:MOST_LINKS])
     return (*told, Link(f"and {len(found) - MOST_LINKS} more", "conversations")) if len(found) > MOST_LINKS else told
+
+
+def behind(score: Score, known: Mapping[str, Case]) -> Cell:
+    """Return what leads to the conversations whose turns a figure cites; all of them where it cites none."""
+    ids = dict.fromkeys(identity for identity, _ in score.cites)
+    return links(known[one] for one in ids if one in known) if ids else "all"
 
 
 def counted(names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from moot.measures.dynamics import study, talk_of
 from moot.publish.blocks import Fold, Paragraph, Section
 from moot.publish.charts import Look, by_turn
 from moot.publish.figures import figure, point, scores_table
-from moot.publish.study import Finding, links
+from moot.publish.study import Finding, behind, links
 from moot.transcript import Invalid
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ DRAWN = (
     ("words per turn", "Length of turns", "words in a turn"),
     ("seen4", "Said before", "share of a turn's four-word runs that an earlier turn has"),
     ("self-similarity", "Like one's own last turn", "likeness of a turn to its speaker's last, 0 to 1"),
-    ("accommodation", "Close in meaning to the turn before", "cosine to the turn before"),
+    ("closeness", "Close in meaning to the turn before", "cosine to the turn before"),
     ("drift", "Away from the topic", "1 - cosine to the topic"),
 )
 """What is drawn by turn, where it was measured: how the column is called, the chart, and its unit."""
@@ -60,7 +60,7 @@ def dynamics(cases: Sequence[Case], model: Model | None = None) -> Finding:
             blocks += _chart(found, name, Look(title, unit, f"mean {unit}, by turn"), by_id)
     told = [one for one in found.scores if one.estimate is not None]
     whole = scores_table(
-        "Means over conversations; repeats of a cell count as one", [(one, _cited(one, by_id)) for one in told]
+        "Means over conversations; repeats of a cell count as one", [(one, behind(one, by_id)) for one in told]
     )
     late = max(len(talk.turns) for _, talk in kept) > MOST_TURNS
     lacking = {one.why for one in found.scores if one.estimate is None}
@@ -76,13 +76,7 @@ def _unit(talk: Talk, case: Case) -> Talk:
     """Return a talk whose unit is its cell, and whose topic is what it is about."""
     arguments = dict(case.transcript.heading.arguments)
     about = str(arguments.get("claim") or arguments.get("motion") or talk.topic)
-    return replace(talk, unit=str(case.values) if case.values else "", topic=about, statement=about)
-
-
-def _cited(score: Score, cases: Mapping[str, Case]) -> Cell:
-    """Return the conversations whose turns a figure cites; none where it rests on all."""
-    ids = dict.fromkeys(identity for identity, _ in score.cites)
-    return links(cases[one] for one in ids if one in cases) if ids else "all"
+    return replace(talk, unit=case.recorded.cell, topic=about, statement=about)
 
 
 def _chart(found: Study, name: str, look: Look, cases: Mapping[str, Case]) -> Iterator[Block]:
