@@ -119,6 +119,12 @@ def test_an_interval_is_drawn_where_there_is_one_and_a_point_without_one_is_holl
     assert len(spans) == 1
 
 
+def test_a_label_without_room_is_cut_and_its_figures_never_are() -> None:
+    long = Point("persuader against control, adjusted for the stance before", 0.4, -0.2, 1.0, 24)
+    drawn = svg(intervals((long,), LOOK.narrow()), "x")
+    assert re.search(r"persuader against[^<]*…: 0.4 \[\u22120.2, 1\] \(n 24\)", drawn)
+
+
 def test_the_axis_of_a_scale_goes_from_one_end_to_the_other() -> None:
     spec = paths(COURSE, Look("Stance", "points", "d", span=(1.0, 7.0)))
     assert spec["layer"][0]["encoding"]["y"]["scale"]["domain"] == [1.0, 7.0]

@@ -71,7 +71,7 @@ class Look:
 
 def intervals(points: Sequence[Point], look: Look, zero: float | None = 0.0) -> Spec:
     """Return one line for each point, in their order: the value, its interval, and where nothing would be (`zero`)."""
-    rows = [one.as_row() | {"told": _told(one)} for one in points]
+    rows = [one.as_row() | {"told": _told(one, look.width)} for one in points]
     x: Spec = {"field": "value", "type": "quantitative", "title": _lines(look.unit, look.width)}
     x |= {"scale": {"zero": False, "nice": True}}
     span: Spec = {"x": x | {"field": "low"}, "x2": {"field": "high"}, "y": _ROWS}
@@ -211,11 +211,15 @@ def _written(look: Look) -> Spec:
     return {"mark": mark, "encoding": {"x": {"value": 0}, "y": _ROWS, "text": {"field": "told", "type": "nominal"}}}
 
 
-def _told(one: Point) -> str:
+def _told(one: Point, width: int) -> str:
+    """Return what stands above a point: where there is not room for all, its label is cut and never its figures."""
     n = "" if one.n is None else f"n {one.n}"
     if one.low is None or one.high is None:
-        return f"{one.label}: {amount(one.value)} ({', '.join(filter(None, ('no interval', n)))})"
-    return f"{one.label}: {amount(one.value)} [{amount(one.low)}, {amount(one.high)}]{f' ({n})' if n else ''}"
+        figures = f": {amount(one.value)} ({', '.join(filter(None, ('no interval', n)))})"
+    else:
+        figures = f": {amount(one.value)} [{amount(one.low)}, {amount(one.high)}]{f' ({n})' if n else ''}"
+    room = max(8, (width - 30) // 6 - len(figures))
+    return (one.label if len(one.label) <= room else f"{one.label[: room - 1].rstrip(' ,')}…") + figures
 
 
 def _lines(text: str, pixels: int) -> list[str]:

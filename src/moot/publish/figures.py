@@ -58,3 +58,12 @@ def figure(name: str, look: Look, caption: str, draw: Callable[[Look], Spec], ta
 def scores_table(caption: str, scores: Sequence[tuple[Score, Cell]]) -> Table:
     """Return figures as a table, each with what it rests on."""
     return Table(caption, HEADS, tuple(row(score, cell) for score, cell in scores))
+
+
+def lacking(scores: Sequence[Score]) -> list[str]:
+    """Return of how many figures there is no interval, and why."""
+    reasons: dict[str, list[str]] = {}
+    for one in scores:
+        if one.why:
+            reasons.setdefault(one.why, []).append(one.name)
+    return [f"intervals of {len(names)} figures ({'; '.join(names[:3])}): {why}" for why, names in reasons.items()]

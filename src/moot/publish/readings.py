@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from moot.measures.listeners import curves, read_of
 from moot.publish.blocks import Fold, Paragraph, Section, Table
 from moot.publish.charts import Look, Point, paths
-from moot.publish.figures import figure, point, said, scores_table
+from moot.publish.figures import figure, lacking, point, said, scores_table
 from moot.publish.study import Finding, behind
 
 if TYPE_CHECKING:
@@ -40,7 +40,11 @@ def readings(cases: Sequence[Case]) -> Finding:
         ("readings on record", (("readings", len(read)),)),
         ("analysed (read all, and answers that can be read)", (("readings", len(read) - len(left)),)),
     )
-    unshown = [*notes, *(f"reading {one.of.id[:8]} is in no curve: {one.reading.left_out}" for one in left)]
+    unshown = [
+        *notes,
+        *lacking(scores),
+        *(f"reading {one.of.id[:8]} is in no curve: {one.reading.left_out}" for one in left),
+    ]
     section = Section("Audience", "audience-section", (*blocks, Fold("Readers", (_readers(read, known),))))
     return Finding((section,), head[:3], stages, tuple(unshown), ("stance", "check", "mean"))
 

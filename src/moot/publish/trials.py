@@ -15,7 +15,7 @@ from moot.measures.catalog import chosen, measured
 from moot.measures.trials import trial_of
 from moot.publish.blocks import Fold, Paragraph, Section, Table
 from moot.publish.charts import Look, Point, amount, intervals, paths
-from moot.publish.figures import HEADS, figure, point, row, said, scores_table
+from moot.publish.figures import HEADS, figure, lacking, point, row, said, scores_table
 from moot.publish.study import Finding, behind, links
 from moot.transcript import Invalid
 
@@ -51,7 +51,7 @@ def trials(cases: Sequence[Case]) -> Finding:
     shifts = [one for one in told.together if one.more.get("estimator") == "shift"]
     others = [one for one in told.together if not one.more.get("estimator")]
     blocks = [*_effects(against, shifts, known, told.units), *_further(others, known)]
-    unshown = [*told.notes, *_lacking(told.together)]
+    unshown = [*told.notes, *lacking(told.together)]
     if not against:
         unshown.append("an effect: there is no control arm, or only one, so that shifts are descriptions")
     head = tuple(f"{_capital(_named(one))}: {said(one)}." for one in [*against, *shifts][:1])
@@ -62,15 +62,6 @@ def trials(cases: Sequence[Case]) -> Finding:
     sections = (Section("Effects", "effects", tuple(blocks)), *_courses(cases, known))
     methods = ("stance", "shift", "ancova" if against else "", "clusters", "holm", "change")
     return Finding(sections, head, flow, tuple(unshown), tuple(filter(None, methods)))
-
-
-def _lacking(scores: Sequence[Score]) -> list[str]:
-    """Return of how many figures there is no interval, and why."""
-    reasons: dict[str, list[str]] = {}
-    for one in scores:
-        if one.why:
-            reasons.setdefault(one.why, []).append(one.name)
-    return [f"intervals of {len(names)} figures ({'; '.join(names[:3])}): {why}" for why, names in reasons.items()]
 
 
 def _named(score: Score) -> str:
