@@ -121,7 +121,7 @@ def _further(scores: Sequence[Score], known: Mapping[str, Case]) -> list[Block]:
 
 
 def _courses(cases: Sequence[Case], known: Mapping[str, Case]) -> tuple[Section, ...]:
-    found = [trial_of(case.recorded) for case in cases]
+    found = [trial_of(case.recorded) for case in cases if case.form == "trial"]
     blocks: list[Block] = []
     for scale in sorted({one.shift.scale for one in found}):
         arms = arms_of([one for one in found if one.shift.scale == scale], Wanted())
