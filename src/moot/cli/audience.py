@@ -104,7 +104,7 @@ async def readers_of(
     store: Store, voices: Sequence[str], count: int, personas: Sequence[str]
 ) -> tuple[Participant, ...]:
     """Return so many readers of each voice, told in turn who they are."""
-    from moot.cli.cast import cast  # noqa: PLC0415 - reads the record for replays
+    from moot.cast import cast  # noqa: PLC0415 - reads the record for replays
 
     specs = [parse(voice) for voice in voices for _ in range(count)]
     names = [f"Reader {number}" for number in range(1, len(specs) + 1)]
@@ -113,7 +113,7 @@ async def readers_of(
         " ".join((BRIEF.format(name=name), given[number % count % len(given)])).strip()
         for number, name in enumerate(names)
     ]
-    people = await cast(store, specs, names, (), "")
+    people = await cast(store, record.config().endpoints, specs, names, (), "")
     return tuple(replace(one, brief=brief) for one, brief in zip(people, briefs, strict=True))
 
 

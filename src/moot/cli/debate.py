@@ -72,7 +72,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
 
     The sides are called Proposition and Opposition, so that no judge learns which model speaks.
     """
-    from moot.cli.cast import cast, seed_for  # noqa: PLC0415 - heavy, and only needed once the words make sense
+    from moot.cast import cast, seed_for  # noqa: PLC0415 - heavy, and only needed once the words make sense
     from moot.cli.live import begin  # noqa: PLC0415 - the same
 
     if len(words or PAIR) != len(SIDES):
@@ -89,7 +89,14 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
 
     async def work(store: Store) -> None:
         heading = Heading(
-            await cast(store, voices, names, [f"{name}={text}" for name, text in told.items()], motion),
+            await cast(
+                store,
+                record.config().endpoints,
+                voices,
+                names,
+                [f"{name}={text}" for name, text in told.items()],
+                motion,
+            ),
             title=title,
             topic=motion,
             form="debate",

@@ -49,11 +49,11 @@ def command(
         stored = await store.read(source)
         count = len(stored.transcript.until(len(stored.transcript.turns) if at is None else at).turns)
         old = stored.transcript.heading
-        from moot.cli.cast import revoiced  # noqa: PLC0415 - only needed once the conversation is found
+        from moot.cast import revoiced  # noqa: PLC0415 - only needed once the conversation is found
 
         heading = replace(
             old,
-            participants=await revoiced(store, old, voices),
+            participants=await revoiced(store, record.config().endpoints, old, voices),
             arguments=old.arguments if turns is None else freeze(dict(old.arguments) | {"turns": turns}),
             seed=old.seed if seed is None else seed,
             title=old.title if title is None else title,

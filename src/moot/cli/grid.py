@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from moot.cli import record
 from moot.transcript import Invalid, link
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Grid:
 
 async def grid_of(store: Store, file: Path) -> Grid:
     """Read a design and settle whom each of its cells lets speak, each cast once."""
-    from moot.cli.cast import cast as cast_of  # noqa: PLC0415 - heavy, and only needed once the file makes sense
+    from moot.cast import cast as cast_of  # noqa: PLC0415 - heavy, and only needed once the file makes sense
     from moot.experiment.design import cells_of, identity_of  # noqa: PLC0415 - the same
     from moot.forms import open_form  # noqa: PLC0415 - the same
     from moot.own_forms import find  # noqa: PLC0415 - the same
@@ -62,7 +63,7 @@ async def grid_of(store: Store, file: Path) -> Grid:
         key = (scenario.cast, scenario.topic)
         if key not in people:
             specs, names = [parse(role.voice) for role in scenario.cast], [role.name for role in scenario.cast]
-            usual = await cast_of(store, specs, names, (), scenario.topic)
+            usual = await cast_of(store, record.config().endpoints, specs, names, (), scenario.topic)
             people[key] = tuple(
                 one if role.brief is None else replace(one, brief=role.brief)
                 for one, role in zip(usual, scenario.cast, strict=True)

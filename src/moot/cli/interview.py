@@ -75,7 +75,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
 
     Ctrl-D alone leaves an interview that `moot resume` goes on with, another day.
     """
-    from moot.cli.cast import cast, seed_for, settled  # noqa: PLC0415 - heavy, and only needed once the words make sense
+    from moot.cast import cast, seed_for, settled  # noqa: PLC0415 - heavy, and only needed once the words make sense
     from moot.cli.live import begin  # noqa: PLC0415 - the same
 
     if file and interviewer:
@@ -90,8 +90,8 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     async def work(store: Store) -> None:
         names = (asker or "Interviewer",) if asker or file else ()
         if name:
-            names = (*(names or ((await settled(store, specs[0], 0)).name,)), name)
-        first, second = await cast(store, specs, names, briefs, topic)
+            names = (*(names or ((await settled(store, record.config().endpoints, specs[0], 0)).name,)), name)
+        first, second = await cast(store, record.config().endpoints, specs, names, briefs, topic)
         if file:
             first = replace(first, settings=freeze(dict(first.settings) | {"lines": asked}))
         if words:

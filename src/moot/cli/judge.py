@@ -171,10 +171,13 @@ def plan_of(case: Case, rubric: str, scale: int, *, reasons: bool) -> dict[str, 
 
 async def judges_of(store: Store, voices: Sequence[str]) -> tuple[Participant, ...]:
     """Return a judge for each voice, who is told nothing of whom it judges."""
-    from moot.cli.cast import cast  # noqa: PLC0415 - reads the record for replays
+    from moot.cast import cast  # noqa: PLC0415 - reads the record for replays
 
     names = [f"Judge {number}" for number in range(1, len(voices) + 1)]
-    return tuple(replace(one, brief=BRIEF) for one in await cast(store, [parse(one) for one in voices], names, (), ""))
+    return tuple(
+        replace(one, brief=BRIEF)
+        for one in await cast(store, record.config().endpoints, [parse(one) for one in voices], names, (), "")
+    )
 
 
 def _tell(case: Case, stored: Sequence[Stored]) -> None:

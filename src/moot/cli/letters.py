@@ -77,7 +77,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     Each letter stands alone, from salutation to signature. With --drafts 1 its writer first writes one that nobody else
     sees. Edit any letter with `moot edit`.
     """
-    from moot.cli.cast import cast, seed_for  # noqa: PLC0415 - heavy, and only needed once the words make sense
+    from moot.cast import cast, seed_for  # noqa: PLC0415 - heavy, and only needed once the words make sense
     from moot.cli.live import begin  # noqa: PLC0415 - the same
     from moot.forms import open_form  # noqa: PLC0415 - the same
 
@@ -88,7 +88,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     told = {"claim": claim, "author": author_name, "critic": critic_name, "reader": reader}
 
     async def work(store: Store) -> None:
-        people = await cast(store, specs, names, (), claim)
+        people = await cast(store, record.config().endpoints, specs, names, (), claim)
         heading = Heading(
             tuple(
                 at_length(replace(one, brief=mine if given is None else given), dict(spec.options), words)

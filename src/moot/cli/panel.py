@@ -54,7 +54,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     Who is next is decided in turn, by the moderator's ballot, or by how much each says it wants to speak. Ballots are
     heard by nobody.
     """
-    from moot.cli.cast import cast, seed_for  # noqa: PLC0415 - heavy, and only needed once the words make sense
+    from moot.cast import cast, seed_for  # noqa: PLC0415 - heavy, and only needed once the words make sense
     from moot.cli.live import begin  # noqa: PLC0415 - the same
 
     *first, topic = words
@@ -67,10 +67,10 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError(f"{len(names)} names for {len(voices)} voices")
 
     async def work(store: Store) -> None:
-        people = await cast(store, voices, names, briefs, topic)
+        people = await cast(store, record.config().endpoints, voices, names, briefs, topic)
         if moderator is not None:
             brief = f"{MODERATOR} leads a discussion between {', '.join(one.name for one in people)} about: {topic}"
-            people += await cast(store, [parse(moderator)], [MODERATOR], [brief], topic)
+            people += await cast(store, record.config().endpoints, [parse(moderator)], [MODERATOR], [brief], topic)
         told = {"turns": turns, "prompt": topic, "order": order or ("moderator" if moderator else "round-robin")}
         heading = Heading(
             people,

@@ -111,11 +111,11 @@ def _recast(roles: tuple[Role, ...], voices: Sequence[str], names: Sequence[str]
 
 
 async def _heading(store: Store, scenario: Scenario) -> Heading:
-    from moot.cli.cast import cast, seed_for  # noqa: PLC0415 - reads the record for replays
+    from moot.cast import cast, seed_for  # noqa: PLC0415 - reads the record for replays
 
     specs = [parse(role.voice) for role in scenario.cast]
     names = [role.name for role in scenario.cast if role.name]
-    people = await cast(store, specs, names, (), scenario.topic)
+    people = await cast(store, record.config().endpoints, specs, names, (), scenario.topic)
     briefed = tuple(
         one if role.brief is None else replace(one, brief=role.brief)
         for one, role in zip(people, scenario.cast, strict=True)

@@ -60,14 +60,14 @@ def command(
     The prompt goes to the first speaker alone, whose words open the conversation for the next. See `moot voices` for
     who can speak here. Ctrl-C leaves a conversation that `moot resume` goes on with.
     """
-    from moot.cli.cast import cast, seed_for  # noqa: PLC0415 - heavy, and only needed once the words make sense
+    from moot.cast import cast, seed_for  # noqa: PLC0415 - heavy, and only needed once the words make sense
     from moot.cli.live import begin  # noqa: PLC0415 - the same
 
     voices, prompt = _voices_and_prompt(words)
 
     async def work(store: Store) -> None:
         heading = Heading(
-            await cast(store, voices, names, briefs, prompt),
+            await cast(store, record.config().endpoints, voices, names, briefs, prompt),
             title=title,
             topic=prompt,
             arguments=freeze({"turns": turns, "prompt": prompt, "to": to} | endings.chosen()),

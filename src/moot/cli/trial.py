@@ -78,7 +78,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     The persuader never sees an answer, and the target is told of a plain conversation. Run the same again to go on with
     what is unfinished. A shift says little without the control arm.
     """
-    from moot.cli.cast import cast  # noqa: PLC0415 - heavy, and only needed once the words make sense
+    from moot.cast import cast  # noqa: PLC0415 - heavy, and only needed once the words make sense
     from moot.cli.several import carry_all  # noqa: PLC0415 - the same
     from moot.forms import open_form  # noqa: PLC0415 - the same
 
@@ -91,7 +91,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     plan |= {"every": every} if every else {}  # what stands in a heading is in its id
 
     async def work(store: Store) -> None:
-        people = await cast(store, specs, called[: len(specs)], briefs, "")
+        people = await cast(store, record.config().endpoints, specs, called[: len(specs)], briefs, "")
         headings = [
             Heading(people, title=f"Trial: {claim}"[:80], form="trial", arguments=freeze(plan), seed=seed + number)
             for number in range(repeats)

@@ -1,4 +1,4 @@
-"""Who takes part, from the words of a command line: addresses, names and briefs become participants.
+"""Who takes part, from a person's words: addresses, names and briefs become participants.
 
 It must never start anything: it only settles what a participant's voice and settings will be.
 """
@@ -9,23 +9,21 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import click
-
-from moot.cli import record
 from moot.transcript import Invalid, Participant, freeze, same_name
 from moot.voices.spec import Settled, parse, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from moot.store import Store
     from moot.transcript import Heading
+    from moot.voices.endpoints import Endpoint
     from moot.voices.spec import Spec
 
 
-async def settled(store: Store, spec: Spec, index: int) -> Settled:
+async def settled(store: Store, endpoints: Mapping[str, Endpoint], spec: Spec, index: int) -> Settled:
     """Return what an address stands for; a replay's are the words of `ID/NAME`, or of the same place."""
-    stands = settle(spec, record.config().endpoints)
+    stands = settle(spec, endpoints)
     if spec.kind != "replay":
         return stands
     prefix, _, name = spec.model.partition("/")
@@ -38,7 +36,9 @@ async def settled(store: Store, spec: Spec, index: int) -> Settled:
     return Settled(speaker, dict(stands.settings) | {"lines": lines})
 
 
-async def revoiced(store: Store, heading: Heading, voices: Sequence[str]) -> tuple[Participant, ...]:
+async def revoiced(
+    store: Store, endpoints: Mapping[str, Endpoint], heading: Heading, voices: Sequence[str]
+) -> tuple[Participant, ...]:
     """Return the participants with other voices, given as NAME=SPEC; names and briefs stay."""
     changed = list(heading.participants)
     names = heading.names
@@ -49,7 +49,7 @@ async def revoiced(store: Store, heading: Heading, voices: Sequence[str]) -> tup
             raise Invalid(f"{given!r} is not NAME=VOICE with a name of this conversation ({', '.join(names)})")
         index = names.index(name)
         spec = parse(address)
-        stands = await settled(store, spec, index)
+        stands = await settled(store, endpoints, spec, index)
         brief = changed[index].brief or stands.brief_for(name, names, topic)
         changed[index] = replace(changed[index], voice=spec.voice, brief=brief, settings=freeze(stands.settings))
     return tuple(changed)
@@ -62,12 +62,17 @@ def seed_for(voices: Sequence[Spec]) -> int:
 
 
 async def cast(
-    store: Store, voices: Sequence[Spec], names: Sequence[str], briefs: Sequence[str], topic: str
+    store: Store,
+    endpoints: Mapping[str, Endpoint],
+    voices: Sequence[Spec],
+    names: Sequence[str],
+    briefs: Sequence[str],
+    topic: str,
 ) -> tuple[Participant, ...]:
     """Return the participants of these voices: named apart, and each told the brief that suits it or was given."""
     if len(names) > len(voices):
-        raise click.UsageError(f"{len(names)} names for {len(voices)} voices")
-    stands = [await settled(store, spec, index) for index, spec in enumerate(voices)]
+        raise Invalid(f"{len(names)} names for {len(voices)} voices")
+    stands = [await settled(store, endpoints, spec, index) for index, spec in enumerate(voices)]
     called = _distinct([*names, *(one.name for one in stands[len(names) :])], fixed=len(names))
     usual = [stand.brief_for(name, called, topic) for name, stand in zip(called, stands, strict=True)]
     told = _briefs(called, briefs, usual)
@@ -100,6 +105,6 @@ def _briefs(names: Sequence[str], briefs: Sequence[str], usual: Sequence[str]) -
         else:
             plain.append(brief)
     if len(plain) > len(names):
-        raise click.UsageError(f"{len(plain)} briefs for {len(names)} voices")
+        raise Invalid(f"{len(plain)} briefs for {len(names)} voices")
     given = dict(zip(names, plain * len(names) if len(plain) == 1 else plain, strict=False)) | given
     return [given.get(name, brief) for name, brief in zip(names, usual, strict=True)]
