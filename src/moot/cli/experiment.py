@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from moot.cli import caps, record
+from moot.cli import caps, cluster, record
 from moot.cli.grid import FILE, grid_of
 from moot.cli.outcomes import export, status
 from moot.cli.planning import check_plan, plan
@@ -44,6 +44,7 @@ command.add_command(plan)
 @click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True, help="Conversations at a time.")
 @click.option("--jsonl", is_flag=True, help="Print one JSON line an event.")
 @click.option("--replan", is_flag=True, help="Run the file as it is now, though it has changed since its plan.")
+@cluster.options
 @caps.options
 @record.option
 def run_(file: Path, concurrency: int, jsonl: bool, replan: bool) -> None:  # noqa: FBT001 - flags, given by name
@@ -51,7 +52,7 @@ def run_(file: Path, concurrency: int, jsonl: bool, replan: bool) -> None:  # no
 
     Ctrl-C once: turns under way are finished, no other is begun. Twice: it stops; nothing on record is lost.
     """
-    _run(file, concurrency, jsonl=jsonl, replan=replan, chosen=None)
+    _run(file, concurrency, jsonl=jsonl, replan=replan, chosen=None, on=cluster.chosen())
 
 
 @command.command("retry")
@@ -65,13 +66,21 @@ def retry(file: Path, concurrency: int, jsonl: bool) -> None:  # noqa: FBT001 - 
     _run(file, concurrency, jsonl=jsonl, replan=False, chosen=lambda stand: stand.state == "failed")
 
 
-def _run(file: Path, most: int, *, jsonl: bool, replan: bool, chosen: Callable[[Stand], bool] | None) -> None:
+def _run(
+    file: Path,
+    most: int,
+    *,
+    jsonl: bool,
+    replan: bool,
+    chosen: Callable[[Stand], bool] | None,
+    on: cluster.On | None = None,
+) -> None:
     async def work(store: Store) -> None:
         from moot.cli.sweep import sweep  # noqa: PLC0415 - heavy, and only needed once the file makes sense
 
         grid = await grid_of(store, file)
         check_plan(file, grid, replan)
-        await sweep(store, grid, most, jsonl=jsonl, chosen=chosen)
+        await sweep(store, grid, most, jsonl=jsonl, chosen=chosen, on=on)
 
     record.run(work)
 

@@ -73,12 +73,15 @@ def config() -> Config:
     return cast("Config", meta["moot.config"])
 
 
-def pool() -> Pool:
-    """Return what voices share, with the endpoints and keys that are configured for the command that runs."""
+def pool(side_by_side: int = 1) -> Pool:
+    """Return what voices share, with the endpoints and keys that are configured for the command that runs.
+
+    So many conversations speak through it at a time.
+    """
     from moot.voices import Pool  # noqa: PLC0415 - only who lets a voice speak needs one
 
     found = config()
-    return Pool(found.endpoints, found.key)
+    return Pool(found.endpoints, found.key, side_by_side=side_by_side)
 
 
 def _here() -> Path | None:

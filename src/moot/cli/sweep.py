@@ -11,13 +11,14 @@ import json
 import signal
 import sys
 import time
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from moot.cli import INTERRUPTED, LIMIT, caps, record
+from moot.cli.cluster import on_cluster
 from moot.cli.grid import followers
 from moot.cli.live import ready
 from moot.cli.terminal import console, program, safe
@@ -31,6 +32,7 @@ from moot.voices.spec import open_voices
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 
+    from moot.cli.cluster import Carry, On
     from moot.cli.grid import Grid
     from moot.experiment.grid import Event
     from moot.experiment.outcome import Stand
@@ -54,6 +56,7 @@ async def sweep(
     *,
     jsonl: bool,
     chosen: Callable[[Stand], bool] | None,
+    on: On | None = None,
 ) -> None:
     """Carry a grid on within its budget and tell how it goes; ends the command with the code of what stopped it."""
     identities: list[str] = []
@@ -70,9 +73,22 @@ async def sweep(
         budget = Budget(grid.design.budget, terms.price, source=purse, lease=lease)
         await budget.beat()
         show = _Show(len(to_do), len(grid.cells), budget, jsonl=jsonl)
-        after = _batches(store, grid, show, chosen, most * A_WORKER)
-        async with budget.beating():
-            ended = await _carried(store, to_do, after, most, budget, show)
+        over = asyncio.Event()
+        async with AsyncExitStack() as stack:
+            stack.enter_context(_interruptible(over, show))
+            stack.enter_context(_timed(over, caps.limits().run.seconds))
+            await stack.enter_async_context(budget.beating(EVERY))
+            carry = await stack.enter_async_context(
+                on_cluster(on, terms, purse, lease, grid, most, over, show.tell)
+                if on
+                else _here(store, most, budget, over, show.tell)
+            )
+            ended = list(await carry(to_do))
+            after = await stack.enter_async_context(aclosing(_batches(store, grid, show, chosen, most * A_WORKER)))
+            async for batch in after:
+                if over.is_set():
+                    break
+                ended += await carry(batch)
         await budget.beat()
         show.end(ended)
     _leave(ended, show.to_do, interrupted=show.interrupted)
@@ -95,16 +111,12 @@ async def _batches(
         yield batch
 
 
-async def _carried(
-    store: Store,
-    headings: Sequence[Heading],
-    after: AsyncGenerator[list[Heading]],
-    most: int,
-    budget: Budget,
-    show: _Show,
-) -> tuple[Ended, ...]:
+@contextlib.asynccontextmanager
+async def _here(
+    store: Store, most: int, budget: Budget, over: asyncio.Event, tell: Callable[[Event], None]
+) -> AsyncGenerator[Carry]:
+    """Yield what carries conversations in this process."""
     price = record.config().limits.price
-    over = asyncio.Event()
     seen: dict[object, VoiceError | None] = {}
     checking = asyncio.Lock()
 
@@ -125,23 +137,16 @@ async def _carried(
     def limits(heading: Heading) -> Limits:
         return replace(caps.limits(heading), ledger=budget)
 
-    with _interruptible(over, show), _timed(over, caps.limits().run.seconds):
-        async with record.pool() as pool:
-            way = Way(
-                lambda heading: open_voices(heading, pool, heading.names),
-                limits,
-                find,
-                checked,
-                show.tell,
-                lambda identity: carried(store, budget.lease, identity, price),
-            )
-            ended = list(await carry_grid(store, headings, way, most, over))
-            async with aclosing(after):
-                async for batch in after:
-                    if over.is_set():
-                        break
-                    ended += await carry_grid(store, batch, way, most, over)
-            return tuple(ended)
+    async with record.pool(most) as pool:
+        way = Way(
+            lambda heading: open_voices(heading, pool, heading.names),
+            limits,
+            find,
+            checked,
+            tell,
+            lambda identity: carried(store, budget.lease, identity, price),
+        )
+        yield lambda headings: carry_grid(store, headings, way, most, over)
 
 
 @contextlib.contextmanager
@@ -191,6 +196,7 @@ class _Show:
     all: int
     budget: Budget
     jsonl: bool
+    out: TextIO = field(default_factory=lambda: sys.stdout)
     interrupted: bool = False
     begun: float = field(default_factory=time.monotonic)
     live: set[str] = field(default_factory=set[str])
@@ -236,8 +242,8 @@ class _Show:
         }
 
     def _line(self, event: dict[str, Any]) -> None:
-        click.echo(json.dumps(event, ensure_ascii=False))
-        sys.stdout.flush()
+        click.echo(json.dumps(event, ensure_ascii=False), file=self.out)
+        self.out.flush()
 
     def _progress(self, now: float) -> None:
         told = self._counts()

@@ -93,12 +93,12 @@ class Budget:
                 self._told(await self._source.ask(self.lease, self._used, self.reserved, None))
 
     @contextlib.asynccontextmanager
-    async def beating(self) -> AsyncGenerator[None]:
-        """Give signs of life while this lasts."""
+    async def beating(self, every: float = SIGN_SECONDS) -> AsyncGenerator[None]:
+        """Give a sign of life every so many seconds while this lasts."""
 
         async def beat() -> None:
             while True:
-                await asyncio.sleep(SIGN_SECONDS)
+                await asyncio.sleep(every)
                 with contextlib.suppress(StoreError):  # the next may do; if not, what is sent then tells of it
                     await self.beat()
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from moot.transcript import Participant
     from moot.view import Message
     from moot.voices.endpoints import Endpoint
+    from moot.voices.limits import Passages
 
 T = TypeVar("T")
 
@@ -263,15 +264,24 @@ class Pool:
     """What several voices of one process share (a client, a running model), opened once and closed at the end.
 
     It also carries what the user has configured: `endpoints` by name, and `key`, which returns the key that a variable
-    stands for (empty where there is none).
+    stands for (empty where there is none). `limited` makes what requests to an endpoint pass, and `side_by_side` is how
+    many conversations speak through it at a time.
     """
 
-    def __init__(self, endpoints: Mapping[str, Endpoint] = KNOWN, key: Callable[[str], str] | None = None) -> None:
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint] = KNOWN,
+        key: Callable[[str], str] | None = None,
+        limited: Callable[[str, Bounds], Passages] | None = None,
+        side_by_side: int = 1,
+    ) -> None:
         self.endpoints = endpoints
         self.key = key or _of_environment
+        self.side_by_side = side_by_side
+        self._limited = limited or _limited
         self._stack = AsyncExitStack()
         self._shared: dict[Hashable, Any] = {}
-        self._limiters: dict[tuple[str, str | None], Limiter] = {}
+        self._limiters: dict[tuple[str, str | None], Passages] = {}
         self._opening: defaultdict[Hashable, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def __aenter__(self) -> Self:
@@ -294,7 +304,7 @@ class Pool:
                 self._shared[key] = thing
         return cast("T", self._shared[key])
 
-    def limiter(self, name: str, address: str | None = None) -> Limiter:
+    def limiter(self, name: str, address: str | None = None) -> Passages:
         """Return what all requests to the endpoint `name` pass.
 
         An `address` is none of its own (None: its own): to such a one its limits do not apply, only waits are shared.
@@ -302,8 +312,13 @@ class Pool:
         key = (name, address)
         if key not in self._limiters:
             endpoint = self.endpoints.get(name) if address is None else None
-            self._limiters[key] = Limiter(_bounds(endpoint) if endpoint else Bounds())
+            self._limiters[key] = self._limited(name, _bounds(endpoint)) if endpoint else Limiter()
         return self._limiters[key]
+
+
+def _limited(name: str, bounds: Bounds) -> Limiter:
+    del name
+    return Limiter(bounds)
 
 
 def _bounds(endpoint: Endpoint) -> Bounds:

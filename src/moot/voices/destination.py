@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from moot.transcript import Value
     from moot.voices import Pool
-    from moot.voices.limits import Limiter
+    from moot.voices.limits import Passages
 
 NO_KEY = "none"
 """What is sent as a key to servers that want none; the SDKs insist on one."""
@@ -126,7 +126,7 @@ def find_endpoint(
     return Destination(base_url, variable if key else "", key or NO_KEY, withheld)
 
 
-def limiter_of(voice: str, destination: Destination, vendor: Vendor, pool: Pool) -> Limiter:
+def limiter_of(voice: str, destination: Destination, vendor: Vendor, pool: Pool) -> Passages:
     """Return what requests to a destination pass.
 
     The limits of `openai` and `anthropic` are not those of an address that a voice brings along.

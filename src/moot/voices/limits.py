@@ -10,12 +10,13 @@ import asyncio
 import math
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from moot.transcript import canonical
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
+    from contextlib import AbstractAsyncContextManager
 
 C = TypeVar("C")
 
@@ -173,9 +174,21 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
+class Passages(Protocol):
+    """What requests pass: a `Limiter`, or what shares its limits with other processes."""
+
+    def passage(self, request: Mapping[str, Any]) -> AbstractAsyncContextManager[Passage]:
+        """See `Limiter.passage`."""
+        ...
+
+    def hold_back(self, seconds: float) -> None:
+        """See `Limiter.hold_back`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Line(Generic[C]):
     """What a request is sent through, and what holds it back before; an embedded model has no limits."""
 
     client: C
-    limiter: Limiter = field(default_factory=Limiter)
+    limiter: Passages = field(default_factory=Limiter)
