@@ -31,6 +31,7 @@ test: check ## run the whole check: style, types, imports, tests, coverage
 
 soak: .venv/.test ## run the drills far longer than `make test` does: faults of providers, power cuts, the simulation (2 hours)
 	MOOT_TEST_SEEDS=200 $(BIN)/python -m pytest tests/test_faults.py $(ARGS)
+	MOOT_TEST_FUZZ=100000 $(BIN)/python -m pytest tests/test_readers_of_logs.py $(ARGS)
 	MOOT_TEST_CUTS=100000 $(BIN)/python -m pytest tests/test_power.py $(ARGS)
 	MOOT_TEST_SEED=$$(date +%s) MOOT_TEST_SEEDS=100000 $(BIN)/python -m pytest tests/test_simulation.py $(ARGS)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from moot.voices import Delta
     from moot.voices.attempts import Sign
+    from moot.voices.limits import Passages
 
 
 class _Selector(selectors.SelectSelector):
@@ -486,7 +487,7 @@ def pool_of(url: str) -> Pool:
     return Pool(endpoints, lambda _: "key")
 
 
-def limiter_at(pool: Pool, voice: str, **settings: str) -> Limiter:
+def limiter_at(pool: Pool, voice: str, **settings: str) -> Passages:
     vendor = Vendor("openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_CUSTOM_HEADERS")
     return limiter_of(voice, find_endpoint(voice, settings, vendor, pool.key), vendor, pool)
 

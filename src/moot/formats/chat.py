@@ -270,6 +270,12 @@ def object_of(document: Mapping[str, Any], key: str) -> dict[str, Any]:
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
+def list_of(document: Mapping[str, Any], key: str) -> list[Any]:
+    """Return a field that is a list, or an empty one."""
+    found = document.get(key)
+    return cast("list[Any]", found) if isinstance(found, list) else []
+
+
 def plain_of(document: Mapping[str, Any], *but: str) -> dict[str, Value]:
     """Return the fields that are plain values, without some: what a data set says of one of its rows."""
     found = {key: value for key, value in document.items() if isinstance(value, str | int | float | bool)}
@@ -288,7 +294,6 @@ def moment(seconds: object) -> str:
 
 def entries(document: Mapping[str, Any], key: str) -> Iterator[dict[str, Any]]:
     """Yield the objects of a list in a document, in order, whatever else is in it."""
-    found = document.get(key)
-    for one in cast("list[Any]", found) if isinstance(found, list) else []:
+    for one in list_of(document, key):
         if isinstance(one, dict):
             yield cast("dict[str, Any]", one)

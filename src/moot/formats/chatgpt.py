@@ -17,6 +17,7 @@ from moot.formats.chat import (
     Lost,
     Tree,
     branches,
+    list_of,
     moment,
     object_of,
     text_of,
@@ -134,7 +135,7 @@ def _text(content: Mapping[str, Any], lost: Lost) -> str:
         case "thoughts" | "reasoning_recap" | None:
             return ""
         case "text" | "multimodal_text":
-            parts = cast("list[Any]", content.get("parts") or [])
+            parts = list_of(content, "parts")
             said = [one for one in parts if isinstance(one, str)]
             heard = [one for one in _objects(parts) if one.get("content_type") == "audio_transcription"]
             said += [text_of(one, "text") for one in heard]

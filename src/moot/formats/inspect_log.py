@@ -16,6 +16,7 @@ from moot.formats.chat import (
     Lost,
     conversation,
     entries,
+    list_of,
     object_of,
     text_of,
     words,
@@ -82,7 +83,7 @@ def _sample(sample: Mapping[str, Any], told: Mapping[str, Any], where: str) -> I
         text, thought = words(message.get("content"), lost)
         text = _whole(text, object_of(sample, "attachments"))
         name = text_of(object_of(message, "metadata"), "speaker")
-        lost.count("tool call*", len(cast("list[Any]", message.get("tool_calls") or [])))
+        lost.count("tool call*", len(list_of(message, "tool_calls")))
         match message.get("role"):
             case "system" if not lines:
                 briefs.append(text)
@@ -101,7 +102,7 @@ def _sample(sample: Mapping[str, Any], told: Mapping[str, Any], where: str) -> I
     if not lines[-1].person and last in _STOPS:
         end = lines[-1]
         lines[-1] = Line(end.speaker, end.text, end.thought, end.model, end.person, _STOPS[last])
-    lost.count("event*", len(cast("list[Any]", sample.get("events") or [])))
+    lost.count("event*", len(list_of(sample, "events")))
     name = f"{sample.get('id')}, epoch {sample.get('epoch', 1)}"
     about = About(
         f"{text_of(told, 'task')} {name}".strip(), "\n\n".join(briefs), text_of(told, "created"),

@@ -16,6 +16,7 @@ from moot.formats.chat import (
     Line,
     Lost,
     conversation,
+    list_of,
     moment,
     object_of,
     plain_of,
@@ -62,7 +63,7 @@ def _conversation(session: dict[str, Any], messages: list[dict[str, Any]]) -> Im
     lost, briefs, lines = Lost(), list[str](), list[Line]()
     for message in messages:
         text, name = text_of(message, "content"), text_of(message, "name")
-        lost.count("tool call*", len(cast("list[Any]", message.get("toolCalls") or [])))
+        lost.count("tool call*", len(list_of(message, "toolCalls")))
         match message.get("role"):
             case "system" if not lines:
                 briefs.append(text)

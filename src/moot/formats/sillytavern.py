@@ -12,7 +12,7 @@ import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from moot.formats.chat import About, Line, Lost, branches, moment, object_of, text_of
+from moot.formats.chat import About, Line, Lost, branches, list_of, moment, object_of, text_of
 from moot.formats.files import loads
 from moot.formats.page import Unreadable
 
@@ -65,8 +65,7 @@ def _line(message: Mapping[str, Any], text: str) -> Line:
 
 
 def _swipes(message: Mapping[str, Any]) -> Iterator[Line]:
-    found = message.get("swipes")
-    for other in cast("list[Any]", found) if isinstance(found, list) else []:
+    for other in list_of(message, "swipes"):
         if isinstance(other, str) and other != message["mes"]:
             yield Line(text_of(message, "name"), other, model=text_of(object_of(message, "extra"), "model"))
 
@@ -101,7 +100,7 @@ def read_card(document: object, where: str) -> Iterator[Imported]:
             lost.count(f"field* {key[:40]!r} of the card")
     brief = "\n\n".join(value.replace("{{char}}", name) for value in told.values())
     about = About(name, brief, source={"format": "character card", "creator": text_of(card, "creator")})
-    greetings = cast("list[Any]", card.get("alternate_greetings") or [])
+    greetings = list_of(card, "alternate_greetings")
     said = [text_of(card, "first_mes"), *(one for one in greetings if isinstance(one, str))]
     paths = [(Line(name, one.replace("{{char}}", name)),) for one in said if one.strip()]
     for one in branches(paths or [(Line(name, ""),)], about, lost):
