@@ -70,7 +70,7 @@ bench-peers: .venv/.test ## measure moot beside other people's programs, each in
 pins: .venv/.test ## choose all versions in constraints/ anew
 	$(PIN) --extra local --output-file constraints/talk.txt pyproject.toml constraints/talk.in
 	$(PIN) --extra local --extra openai --extra anthropic --extra postgres --extra measures --extra web --extra plots \
-		--extra ray \
+		--extra ray --extra mcp \
 		--constraint constraints/talk.txt \
 		--output-file constraints/test.txt pyproject.toml constraints/test.in
 

@@ -78,6 +78,7 @@ CASES: dict[str, tuple[tuple[str, ...], ...]] = {
         ("grid.toml", "--afterwards"),
     ),
     "scenarios": ((), ("backrooms",)),
+    "mcp": (("--allow-write",),),  # is refused; what it answers is tests/test_mcp.py's business
     "serve": (("--host", "0.0.0.0"),),  # is refused; what pages show is tests/test_web.py's business
     "talk": tuple((*pair, "Talk.", *CAST) for pair in ADDRESSES),
     "resume": (("last", "--more", "1"), ("last", "--more", "1", "--json")),
@@ -130,6 +131,7 @@ UNWELCOME = {
     "models fetch nowhere",
     "models remove nowhere",
     "serve --host 0.0.0.0",
+    "mcp --allow-write",
     "db backup kept.db --json",
     f"db copy ../moot.db postgresql://me:{KEPT}@127.0.0.1:9/moot",
 }

@@ -43,6 +43,7 @@ COMMANDS = {
     "show": "Read a conversation.",
     "list": "List the conversations on record.",
     "serve": "Read, watch and lead conversations in the browser.",
+    "mcp": "Let an assistant read the record and, if you say so, talk on it.",
     "search": "Find the turns in which words were said.",
     "view": "Show the exact request that a participant was sent for a turn.",
     "measure": "Measure recorded conversations: who moved whom, and how surely.",

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
-class _Dollars(click.ParamType[Decimal]):
+class Dollars(click.ParamType[Decimal]):
+    """An amount of dollars, with or without its sign."""
+
     name = "dollars"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:  # noqa: ANN401
@@ -44,7 +46,7 @@ def _remember(ctx: click.Context, parameter: click.Parameter, value: object) -> 
 
 _OPTIONS = (
     ("--max-tokens", click.IntRange(0), "Rest before the conversation has used more tokens than these."),
-    ("--max-cost", _Dollars(), "Rest before the conversation has cost more dollars than these."),
+    ("--max-cost", Dollars(), "Rest before the conversation has cost more dollars than these."),
     ("--max-time", click.FloatRange(0), "Rest when this command has talked for so many seconds, in all."),
 )
 

@@ -89,7 +89,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
         told = of_all(found, only, wanted, truth, each=each or bool(csv_path or parquet) or len(found) <= MOST_EACH)
         _write(told, csv_path, parquet)
         if record.wants_json():
-            print_json(_document(told))
+            print_json(document(told))
         else:
             _print(told, each=each or len(found) <= SHOWN)
 
@@ -143,7 +143,8 @@ async def choose(store: Store, ids: Sequence[str], experiment: Path | str | None
     return found
 
 
-def _document(told: Measured) -> dict[str, Any]:
+def document(told: Measured) -> dict[str, Any]:
+    """Return what was told as one JSON document."""
     conversations = [
         {"id": one.id, "form": one.form, "title": one.transcript.heading.title, "closed": one.closed,
          "turns": len(one.transcript.turns), "factors": one.factors, "scores": [score.as_json() for score in scores]}

@@ -71,6 +71,9 @@ SHELF: Mapping[str, str] = MappingProxyType(
 AWAY = "person:web"
 """The voice of a person who is not at this terminal: whoever carries the conversation on waits for them."""
 
+ASSISTANT = "person:assistant"
+"""The voice of a model that comes by way of somebody's assistant: it is waited for as well."""
+
 
 def maker_of(name: str) -> Maker:
     """Return one of moot's own forms by its name; `Invalid` where there is no such form."""
@@ -91,7 +94,7 @@ def open_form(heading: Heading, find: Callable[[str], Maker] = maker_of) -> Form
     arguments = dict(heading.arguments)
     check_arguments(heading.form, maker, arguments)
     form = maker(**arguments)
-    away = {one.name for one in heading.participants if one.voice == AWAY}
+    away = {one.name for one in heading.participants if one.voice in (AWAY, ASSISTANT)}
     if not away:
         return form
 

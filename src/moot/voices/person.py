@@ -1,4 +1,6 @@
-"""A person: at this terminal, with Ctrl-D at the end of a turn and Ctrl-D alone to leave, or away (`person:web`).
+"""A person: at this terminal, with Ctrl-D at the end of a turn and Ctrl-D alone to leave, or away.
+
+`person:web` is away, and so is `person:assistant`.
 
 It must never take part of a turn for the whole: what was typed before leaving is not said, and not lost either.
 """
@@ -29,25 +31,28 @@ if TYPE_CHECKING:
 AWAY = "web"
 """What stands after `person:` where the person is not at this terminal: a form waits for them."""
 
+ASSISTANT = "assistant"
+"""What stands there for a model that comes by way of somebody's assistant (`moot mcp`): it is waited for as well."""
+
 
 def settle(spec: Spec) -> Settled:
     """Return what a person needs: nothing."""
-    if spec.model not in ("", AWAY):
+    if spec.model not in ("", AWAY, ASSISTANT):
         raise VoiceError(f"a person is at this terminal (person) or away (person:{AWAY}), not {spec.voice}")
-    return Settled("You", with_options(spec, {}, {}))
+    return Settled("Assistant" if spec.model == ASSISTANT else "You", with_options(spec, {}, {}))
 
 
 def check(participant: Participant, pool: Pool) -> None:
     """Raise `VoiceError` where somebody at this terminal has no standard input to type at."""
     del pool
-    if parse(participant.voice).model != AWAY and (sys.stdin is None or sys.stdin.closed):
+    if not parse(participant.voice).model and (sys.stdin is None or sys.stdin.closed):
         raise VoiceError(f"{participant.name} is a person, and nobody can type here: standard input is closed")
 
 
 def open_voice(participant: Participant, seed: int, pool: Pool, place: Place) -> Person:
     """Return the voice of whoever sits at this terminal, or of somebody who does not."""
     del seed, pool, place
-    return Person(participant.name, away=parse(participant.voice).model == AWAY)
+    return Person(participant.name, away=bool(parse(participant.voice).model))
 
 
 @dataclass(frozen=True, slots=True)
