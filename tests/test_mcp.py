@@ -29,9 +29,9 @@ from moot.mcp import reading
 from moot.mcp.server import Desk, opened
 from moot.mcp.talking import Allowance, Talks
 from moot.spending import Caps, Limits
-from moot.stepping import put, said
-from moot.store import open_store
-from moot.transcript import Ballot, Heading, Participant, Text, Thought, Transcript, Turn, digests, freeze
+from moot.stepping import LENT, put, said
+from moot.store import Call, open_store
+from moot.transcript import Ballot, Heading, Invalid, Participant, Text, Thought, Transcript, Turn, digests, freeze
 from moot.voices import Pool
 
 if TYPE_CHECKING:
@@ -352,6 +352,39 @@ async def test_what_is_used_is_taken_off_and_the_usual_caps_hold_as_well(store: 
     assert len(fake.requests) == 1
 
 
+@pytest.mark.parametrize("caps", [Caps(tokens=1_000), Caps(dollars=Decimal("0.001"))])
+async def test_what_is_used_up_is_told_before_anything_is_said(store: SqliteStore, caps: Caps) -> None:
+    config = Config(Path(os.environ["MOOT_HOME"]))
+    allowance = Allowance(caps, Limits(price=lambda _: Decimal(1)))
+    sent = Call(0, "x", "openai:x", "")
+    allowance.settle(sent, replace(sent, outcome="done", input=600, output=400))
+    async with Pool(config.endpoints, config.key) as pool:
+        talks = Talks(store, config, pool, allowance, "Assistant")
+        with pytest.raises(Invalid, match="nothing was put on record"):
+            await talks.begin("openai:x", "One?", "", "", "")
+    assert set(map(str, allowance.left().values())) == {"0"}
+    assert not await store.list()
+
+
+async def test_a_client_that_waits_hears_that_an_answer_is_being_given(
+    store: SqliteStore, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moot.mcp.server.SIGN_SECONDS", 0.05)
+    fake.otherwise = lambda _: Reply(pace=0.1)
+    signs: list[float] = []
+
+    async def heard(progress: float, total: float | None, message: str | None) -> None:
+        del total, message
+        signs.append(progress)
+
+    async with assistant(store, caps=CAP) as client:
+        asked = {"words": "One?", "voice": "openai:gpt-5"}
+        answer = await client.call_tool("start_talk", asked, progress_callback=heard)
+    assert not answer.is_error
+    assert len(signs) > 2
+    assert signs == sorted(signs)
+
+
 async def test_where_a_voice_fails_the_words_are_kept_and_the_answer_can_be_asked_for(
     store: SqliteStore, fake: Fake
 ) -> None:
@@ -402,6 +435,8 @@ async def test_others_who_carry_its_talk_on_wait_for_it(store: SqliteStore, scri
         begun = await call(client, "start_talk", words="One?")
         events = [one async for one in convene(store, begun["conversation"], {})]
         assert [getattr(one, "reason", "") for one in events] == ["waiting for Assistant"]
+        lent = said(await store.read(begun["conversation"]), "Assistant", "I am a person.")
+        assert lent.marks == (LENT,)
         await store.close(begun["conversation"], "enough")
         assert "is closed: enough" in await refused(client, "say", conversation="last", words="Two?")
         assert "no words" in await refused(client, "start_talk", words=" \n")
@@ -475,6 +510,7 @@ def test_standard_output_is_the_protocols_alone_and_it_ends_when_it_is_told_to(t
         (("--voice", "local:gemma3"), "without --allow-write"),
         (("--allow-write", "--max-cost", "much"), "not an amount of dollars"),
         (("--allow-write", "--max-turns", "3", "--voice", "local:no-such"), "no-such"),
+        (("--allow-write", "--max-turns", "3", "--name", "a\nb"), "cannot be a participant's name"),
     ],
 )
 def test_what_it_is_started_with_must_make_sense(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from moot.forms import Speak, Wait, open_form
+from moot.forms import ASSISTANT, Speak, Wait, open_form
 from moot.forms.course import EDITED
 from moot.own_forms import forms_of
 from moot.store import Conflict
@@ -50,7 +50,8 @@ def said(stored: Stored, speaker: str, words: str, hearers: tuple[str, ...] = ()
     """
     if not words.strip():
         raise Invalid("there are no words in it, so nothing was said")
-    lent = speaker != CHAIR and not stored.transcript.heading.participant(speaker).voice.startswith("person")
+    voice = "" if speaker == CHAIR else stored.transcript.heading.participant(speaker).voice
+    lent = speaker != CHAIR and (not voice.startswith("person") or voice == ASSISTANT)
     move = pending(stored)
     own = move if move and move.name == speaker else None
     if own and own.ask:

@@ -65,19 +65,21 @@ def command(
 
 async def _serve(store: Store, budget: Caps | None, voices: tuple[str, ...], name: str) -> None:
     from moot.cli import without_keys  # noqa: PLC0415 - heavy, and only needed once the words make sense
+    from moot.forms import ASSISTANT  # noqa: PLC0415 - the same
     from moot.mcp.server import Desk, serve  # noqa: PLC0415 - the same
     from moot.mcp.talking import Allowance, Talks  # noqa: PLC0415 - the same
-    from moot.transcript import sound  # noqa: PLC0415 - the same
+    from moot.transcript import Participant  # noqa: PLC0415 - the same
     from moot.voices.spec import parse, settle  # noqa: PLC0415 - the same
 
     found = record.config()
+    Participant(name, ASSISTANT)
     for voice in voices:
         settle(parse(voice), found.endpoints)
     async with record.pool() as pool:
         talks = None
         if budget is not None:
             allowance = Allowance(budget, found.limits)
-            talks = Talks(store, found, pool, allowance, sound(name), voices)
+            talks = Talks(store, found, pool, allowance, name, voices)
         await serve(Desk(store, partial(_results, store), without_keys(), talks))
 
 

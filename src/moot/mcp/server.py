@@ -5,6 +5,7 @@ It must never write to standard output itself (that is the protocol's), nor answ
 # Annotations here are read while it runs, and name what is imported within functions: so they are no strings.
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from mcp.server.context import HandlerResult, ServerRequestContext
 
 T = TypeVar("T")
+
+SIGN_SECONDS = 5.0
+"""How often a client that waits for an answer hears that it is being given."""
 
 PATIENCE = 1
 """Seconds in which answers to what was asked can go out when the server ends."""
@@ -179,17 +183,35 @@ def _let_talk(server: "MCPServer[Any]", desk: Desk, talks: Talks) -> None:
     async def start_talk(words: str, ctx: Context, voice: str = "", title: str = "", brief: str = "") -> dict[str, Any]:
         given = ctx.session.client_params
         client = f"{given.client_info.name} {given.client_info.version}" if given else ""
-        return await desk.told(talks.begin(voice, words, title, brief, client[:100]))
+        return await desk.told(_with_signs(ctx.report_progress, talks.begin(voice, words, title, brief, client[:100])))
 
     @server.tool(annotations=writing)
-    async def say(conversation: str, words: str) -> dict[str, Any]:
+    async def say(conversation: str, words: str, ctx: Context) -> dict[str, Any]:
         """Say something in a talk that you have started, and get the answer; what is left of the budget is told."""
-        return await desk.told(talks.say(conversation, words))
+        return await desk.told(_with_signs(ctx.report_progress, talks.say(conversation, words)))
 
     @server.tool(annotations=writing)
-    async def get_answer(conversation: str) -> dict[str, Any]:
+    async def get_answer(conversation: str, ctx: Context) -> dict[str, Any]:
         """Get the answer that is still due, where the other could not give it before: your words are on record."""
-        return await desk.told(talks.answer(conversation))
+        return await desk.told(_with_signs(ctx.report_progress, talks.answer(conversation)))
+
+
+async def _with_signs(sign: Callable[[float], Awaitable[None]], work: Awaitable[T]) -> T:
+    """Return what came of some work, with a sign of life every so many seconds for a client that asked for such.
+
+    Many clients give up on a silent tool after a minute, which a large model on a small machine takes.
+    """
+
+    async def beat() -> None:
+        for count in itertools.count(1):
+            await asyncio.sleep(SIGN_SECONDS)
+            await sign(float(count))
+
+    beating = asyncio.create_task(beat())
+    try:
+        return await work
+    finally:
+        beating.cancel()
 
 
 def _let_fork(server: "MCPServer[Any]", desk: Desk, talks: Talks) -> None:

@@ -18,7 +18,7 @@ from moot.mcp.reading import own_name
 from moot.own_forms import forms_of
 from moot.scenario import caps_of
 from moot.spending import Limits, Spent, refusal
-from moot.stepping import branch, new_id, pending, put, said
+from moot.stepping import branch, new_id, pending, put
 from moot.transcript import Heading, Invalid, Text, Transcript, Turn, freeze
 from moot.voices import VoiceError
 from moot.voices.spec import check, open_voices, parse, prepare
@@ -130,7 +130,7 @@ class Talks:
             raise Invalid(f"this conversation is closed: {stored.listing.closed}; start another, or fork it earlier")
         if not isinstance(move, Wait) or move.name != own:
             raise Invalid("it is not your turn: an answer is due first, ask for it with get_answer")
-        return await self._apart(self._put(stored, said(stored, own, _sayable(words))))
+        return await self._apart(self._put(stored, Turn(own, (Text(_sayable(words)),))))
 
     async def answer(self, conversation: str) -> Plain:
         """Let the other speak where its answer is due: what was said last has been heard, but not answered."""
@@ -289,4 +289,8 @@ def _untold(what: str, done: int, total: int) -> None:
 
 def addresses(voices: Sequence[str]) -> str:
     """Say which voices an assistant may talk with."""
-    return f"one of: {', '.join(voices)}" if voices else "KIND:MODEL, for example local:smollm2 or openai:gpt-5"
+    return (
+        f"one of {', '.join(voices)} (default: the first)"
+        if voices
+        else "KIND:MODEL, for example local:smollm2 or openai:gpt-5"
+    )
