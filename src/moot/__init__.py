@@ -6,7 +6,7 @@
         talk = await house.begin("local:smollm2", "local:gemma3", topic="Is a river alive?", turns=4)
         print((await house.carry(talk)).turns[-1].text)
 
-Importing this package must have no side effect and load no third-party code; its names are loaded when first used.
+Importing this package must never have a side effect or load third-party code; its names are loaded when first used.
 """
 
 from __future__ import annotations
