@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import zipfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,9 @@ from hypothesis import strategies as st
 from fakes.packed import zipped
 from moot.formats import Unreadable, read
 from moot.formats.files import MOST_VALUES, documents, held, lines, loads, unpacked
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CHAT = {"messages": [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello."}]}
 
@@ -116,3 +121,31 @@ def test_a_damaged_archive_is_told_as_such() -> None:
 def test_files_of_no_known_data_set_are_refused() -> None:
     with pytest.raises(Unreadable, match="no data set with these 2 files"):
         read(zipped(("a.txt", b"A: hi"), ("b.txt", b"B: ho")))
+
+
+BOMBS = {
+    "objects": b'[{"messages":[' + b"{}," * 2**22 + b"{}]}]",
+    "depth": b'{"a":' * 2**21,
+    "text": b"A: hi\n\nB: ho\n\n" * 2**21,
+    "labels": b"Ada Model: x\n\nPrompt:\n p\n\n" + b"Ada:\na\n\n" * 2**21,
+    "markdown": b"# t\n\n| name | voice |\n| --- | --- |\n| A | person |\n\n" + b"## A\n\nhi\n\n" * 2**21,
+    "zip": zipped(("conversations.json", b"[" + b" " * 2**26 + b"]")),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_bomb_is_refused_within_five_seconds_and_300_megabytes(tmp_path: Path, bomb: str) -> None:
+    (tmp_path / "bomb").write_bytes(BOMBS[bomb])
+    code = (
+        "import resource, sys, time\nfrom pathlib import Path\nfrom moot.formats import File, Unreadable, read_files\n"
+        "path, began = Path(sys.argv[1]), time.process_time()\n"
+        "try:\n    list(read_files((File('bomb', path.stat().st_size, lambda: path.open('rb')),)))\n"
+        "except Unreadable as error:\n"
+        "    print(time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, error)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "bomb")], capture_output=True, text=True, check=True
+    )
+    seconds, megabytes, line = ran.stdout.split(" ", 2)
+    assert float(seconds) < 5, line
+    assert int(megabytes) < 300, line

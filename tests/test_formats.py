@@ -522,6 +522,12 @@ def test_limits_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- Markdown
 
 
+def test_a_hearer_whose_name_ends_in_a_backslash_is_one_of_several() -> None:
+    people = tuple(Participant(name, "person") for name in ("Ada", "\\", "C, D"))
+    heard = Transcript(Heading(people), (Turn("Ada", (Text("Hi."),), ("\\", "C, D", "Ada")),))
+    assert one(write(Record(heard), "md").text).transcript.turns == heard.turns
+
+
 @settings(max_examples=200)
 @given(talks(plain_words))
 def test_plain_talks_lose_nothing_as_markdown(transcript: Transcript) -> None:

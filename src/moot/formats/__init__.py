@@ -76,6 +76,7 @@ LOGS = (sillytavern, pidgin, session)
 
 _JSON = re.compile(rb"\{\s*[\"}]|\[\s*[{\]]")
 _EXPORTED = re.compile(r"(?:^|/)conversations(?:-[0-9]+)?\.json$")
+_LABELLED = re.compile(r"^(?:## |[^:\uff1a\n]{1,64}[:\uff1a])", re.MULTILINE)
 _SNIFFED = 4_096
 
 
@@ -141,6 +142,10 @@ def _of_file(file: File) -> Iterator[Imported]:
 
 
 def _of_text(page: Page) -> Imported:
+    """Return a text's conversation; what might open a turn is counted first, which takes little time and no room."""
+    most = sum(1 for _ in islice(_LABELLED.finditer(page.text), 2 * MOST_TURNS + 1))
+    if most > 2 * MOST_TURNS:
+        raise Unreadable(f"more than {2 * MOST_TURNS:,} lines could open a turn, and {MOST_TURNS:,} turns are the most")
     return markdown.read(page) if markdown.fits(page) else text.read(page) or article.read(page)
 
 

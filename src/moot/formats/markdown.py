@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _TABLE = "| name | voice |\n| --- | --- |\n"
 _OPENING = re.compile(rf"\A# (.*)\n\n{re.escape(_TABLE)}((?:\|.*\|\n)+)")
 _TURN = re.compile(r"## (.{1,200}?)(?: \*\(to (.{1,20000}) only\)\*)?")
+_HEARER = re.compile(r"(?:\A|, )((?:\\.|[^\\,])*)")
 _NO_ONE = "no one"
 _FACTS = ("started", "series", "topic")
 
@@ -267,7 +268,7 @@ def _turn(label: re.Match[str], block: str) -> Turn:
     words = block.removeprefix("\n").removesuffix("\n")
     hearers = None
     if label[2] is not None:
-        hearers = () if label[2] == _NO_ONE else tuple(map(_unflat, re.split(r"(?<!\\), ", label[2])))
+        hearers = () if label[2] == _NO_ONE else tuple(map(_unflat, _HEARER.findall(label[2])))
     speaker = _unflat(label[1])
     if speaker == CHAIR:
         words = "\n".join(re.sub(r"\A> ?", "", line) for line in words.split("\n"))
