@@ -101,6 +101,11 @@ CASES: dict[str, tuple[tuple[str, ...], ...]] = {
         ("trials.csv", "--conversation", "post", "--speaker", "a", "--text", "won", "--only", "basics", "--json"),
     ),
     "report": (("grid.toml", "--figures", "figures"), ("last", "-o", "last.html", "--markdown", "last.md", "--full")),
+    "publish": (
+        ("last", "-o", "article.html", "--yes"),
+        ("last", "-o", "article.md", "--markdown", "--with", "thoughts", "--with", "private", "--yes"),
+        ("last", "--preview"),
+    ),
     "export": tuple(("last", "--format", one, *more) for one in FORMATS for more in ((), ("-o", f"talk.{one}"))),
     "judge": (("before.json", "--between", "Ada", "Bo", "--judge", "openai:gpt-5", "--no-reasons"),),
     "import": (("talk.json",), ("talk.text",), ("nowhere.txt", "--json")),

@@ -53,6 +53,7 @@ COMMANDS = {
     "agreement": "Tell how far raters agree, from anyone's table.",
     "dynamics": "Tell how conversations go, from anyone's table of turns.",
     "report": "Write what conversations or an experiment came to as a page.",
+    "publish": "Publish conversations as an article, or a series as a small site.",
     "verify": "Check that the record is whole and agrees with its digests.",
     "export": "Write a conversation as text, Markdown or JSON.",
     "import": "Put conversations from files on record.",

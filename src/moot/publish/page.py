@@ -43,20 +43,30 @@ def is_formatted() -> bool:
 
 def page(document: Document, draw: Draw, language: str = "en") -> str:
     """Return a whole page."""
-    style = (files("moot.publish") / "page.css").read_text("utf-8")
+    written = _Writer(draw, frozenset(_anchors(document.sections)))
+    body = element("body", _top(document), element("main", *map(written.block, document.sections)), _foot(document))
+    return whole(head(document.title, "page.css"), body, language)
+
+
+def head(title: str, sheet: str, *more: Markup) -> Markup:
+    """Return the head of a page that may load nothing and has the style of one of the sheets here."""
+    style = (files("moot.publish") / sheet).read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    head = element(
+    return element(
         "head",
         element("meta", of={"charset": "utf-8"}),
         element("meta", of={"http-equiv": "Content-Security-Policy", "content": POLICY.format(style=digest)}),
         element("meta", of={"name": "viewport", "content": "width=device-width, initial-scale=1"}),
         element("meta", of={"name": "referrer", "content": "no-referrer"}),
-        element("title", document.title),
+        element("title", title),
+        *more,
         element("style", Markup(style)),
     )
-    written = _Writer(draw, frozenset(_anchors(document.sections)))
-    body = element("body", _top(document), element("main", *map(written.block, document.sections)), _foot(document))
-    return f"<!DOCTYPE html>\n{element('html', head, body, of={'lang': language})}\n"
+
+
+def whole(top: Markup, body: Markup, language: str) -> str:
+    """Return a whole page of a head and a body."""
+    return f"<!DOCTYPE html>\n{element('html', top, body, of={'lang': language})}\n"
 
 
 def _top(document: Document) -> Markup:
@@ -91,7 +101,8 @@ def _anchors(blocks: Iterable[Block]) -> Iterable[str]:
                 pass
 
 
-def _formatted(words: str) -> Markup:
+def formatted(words: str) -> Markup:
+    """Return somebody's Markdown as HTML that can do nothing, or plain where the extra is not here."""
     return Markup(prose(words)) if is_formatted() else element("div", words, of={"class": "plain"})
 
 
@@ -118,7 +129,7 @@ class _Writer:
             case Said():
                 note = f" · {one.note}" if one.note else ""
                 who = element("p", element("b", one.speaker), f" · {one.number}{note}", of={"class": "who"})
-                return element("div", who, _formatted(one.words), of={"class": "turn"})
+                return element("div", who, formatted(one.words), of={"class": "turn"})
             case Fold(summary, blocks, anchor):
                 of = {"id": anchor} if anchor else None  # within, so that a link to it opens what it is in
                 inner = element("div", *map(self.block, blocks), of=of)
