@@ -149,9 +149,9 @@ def test_a_letter_is_set_with_salutation_close_date_and_an_address_of_its_own(
     told = run("publish", "last", "-o", "a.html", "--yes")
     assert told.code == 0, told.err
     html = Path("a.html").read_text()
-    assert re.search(r'class="salutation"><p>Dear members of the town council,</p>', html)
-    assert re.search(r'class="close"><p>With respect and some hope,<br>\s*Ada</p>', html)
-    assert re.search(r'class="close"><p>Yours sincerely,<br>\s*Bo</p>', html)
+    assert re.search(r'class="salutation" dir="auto"><p>Dear members of the town council,</p>', html)
+    assert re.search(r'class="close" dir="auto"><p>With respect and some hope,<br>\s*Ada</p>', html)
+    assert re.search(r'class="close" dir="auto"><p>Yours sincerely,<br>\s*Bo</p>', html)
     assert html.count('class="letter"') == 3
     assert '<time datetime="2026-05-04">4 May 2026</time>' in html
     assert re.search(r'id="turn-2".*id="turn-4".*id="turn-6"', html, re.DOTALL)
@@ -302,6 +302,45 @@ def test_pieces_of_an_overlay_belong_to_conversations_by_the_beginning_of_their_
     assert (whole.title, theirs["3f"].title, theirs["3f"].notes) == ("All", "One", ((2, "x"),))
 
 
+def test_each_piece_has_words_of_its_own_as_a_page_and_as_markdown(run: Callable[..., Answer], tmp_path: Path) -> None:
+    one, two = kept(tmp_path, letters(), talk("Hello.", "Hi."))
+    Path("o.toml").write_text(
+        f'title = "Both"\nsubtitle = "Of two"\nauthor = "RK"\nintroduction = "All."\nafterword = "End."\n'
+        f'[pieces.{one[:6]}]\ntitle = "First"\nintroduction = "Of the first."\nafterword = "So far."\n'
+        f'[[pieces.{one[:6]}.notes]]\nturn = 2\ntext = "Sent\\nat once."\n'
+    )
+    for name, more in (("a.html", ()), ("a.md", ("--markdown",))):
+        told = run("publish", one, two, "--overlay", "o.toml", "-o", name, "--with", "briefs", "--yes", *more)
+        assert told.code == 0, told.err
+    order = (
+        "Both",
+        "Of two",
+        "RK",
+        "All.",
+        "First",
+        "Of the first.",
+        "You are Ada.",
+        "town council",
+        "at once.",
+        "So far.",
+    )
+    text = Path("a.md").read_text()
+    places = [text.find(wanted) for wanted in order]
+    assert -1 not in places
+    assert places == sorted(places)
+    html = text_of(Path("a.html").read_text())
+    assert [wanted for wanted in order if wanted not in html] == []
+    assert "### An open letter" in text
+    assert "> *Editor\u2019s note:* Sent\n> at once." in text
+    told = run("publish", two, "--overlay", "o.toml", "-o", "b.html", "--yes")
+    assert told.code == 2
+    Path("o.toml").write_text(f'title = "Mine"\n[pieces.{one[:6]}]\ntitle = "Theirs"\nsubtitle = "Under"\n')
+    assert run("publish", one, "--overlay", "o.toml", "-o", "c.md", "--markdown", "--yes").code == 0
+    assert Path("c.md").read_text().startswith("# Mine\n\n*Under*")
+    Path("o.toml").write_text('[[notes]]\nturn = 2\ntext = "x"\n')
+    assert "pieces.ID.notes" in run("publish", one, two, "--overlay", "o.toml", "-o", "d.html", "--yes").err
+
+
 # A series
 
 
@@ -421,10 +460,11 @@ def test_a_kept_key_of_this_machine_is_taken_out_though_it_looks_like_none(
 @pytest.mark.parametrize("words", ["dan&#64;example.org", "dan@**example**.org", f"{KEY[:14]}*{KEY[14:20]}*{KEY[20:]}"])
 def test_what_markdown_would_put_together_is_refused(run: Callable[..., Answer], tmp_path: Path, words: str) -> None:
     kept(tmp_path, talk(f"So: {words} it is."))
-    told = run("publish", "last", "-o", "a.html", "--yes")
-    assert told.code == 2
-    assert "nothing was written" in told.err
-    assert list(tmp_path.glob("*.html")) == []
+    for more in ((), ("--markdown",)):
+        told = run("publish", "last", "-o", "a.page", "--yes", *more)
+        assert told.code == 2
+        assert "nothing was written" in told.err
+    assert list(tmp_path.glob("*.page")) == []
 
 
 def test_names_are_others_everywhere_and_what_is_kept_is_kept(run: Callable[..., Answer], tmp_path: Path) -> None:
@@ -575,3 +615,31 @@ def test_keys_of_pieces_tell_them_apart_and_days_are_said() -> None:
     assert re.fullmatch(r"[a-z0-9-]+\.html", file_of(pieces([source], [Overlay()])[0]))
     with pytest.raises(Invalid, match="no such turn"):
         pieces([source], [Overlay(notes=((2, "x"),))])
+
+
+def test_a_conversation_without_words_is_no_article_and_not_in_a_series(
+    run: Callable[..., Answer], tmp_path: Path
+) -> None:
+    private = letters("Only a cue").until(1)
+    kept(tmp_path, letters(), private)
+    told = run("publish", "last", "-o", "a.html", "--yes")
+    assert told.code == 2
+    assert "nothing can be read" in told.err
+    assert not Path("a.html").exists()
+    told = run("publish", "--series", "rivers", "-o", "site", "--yes")
+    assert told.code == 0, told.err
+    assert "left out" in told.err
+    assert len(list(Path("site").iterdir())) == 3
+
+
+def test_of_an_imported_model_the_name_is_told_and_it_is_nobody_to_hide() -> None:
+    people = (Participant("Claude", "unknown:claude-2"), Participant("RK", "unknown"))
+    told = Transcript(Heading(people, "t")).then(Turn("RK", (Text("Hello."),)))
+    every = pieces([Source("a" * 16, told)], [Overlay()])
+    assert leaving.people(every) == {"Claude": "claude-2", "RK": "unknown"}
+    assert leaving.hidden(every) == {"RK": "someone"}
+
+
+def test_words_that_run_to_the_left_are_set_by_themselves() -> None:
+    html = page_of(talk("\u0634\u0639\u0631 \u0639\u0631\u0628\u064a"))
+    assert re.search(r'<div class="words" dir="auto"><p>\u0634', html)

@@ -91,7 +91,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("--url is where the series will stand, such as https://example.org/rivers")
 
     async def work(store: Store) -> list[Source]:
-        return await _sources(store, conversations, series)
+        return await _sources(store, conversations, series, kept_in)
 
     found = record.run(work)
     ready = _ready(found, series, _overlays(file, title, intro), kept_in, keep, _names(rename), hide=hide_names)
@@ -108,8 +108,10 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     click.echo(safe(f"written to {target}"))
 
 
-async def _sources(store: Store, conversations: Sequence[str], series: str | None) -> list[Source]:
-    from moot.publish.article import Source  # noqa: PLC0415 - only who publishes needs it
+async def _sources(
+    store: Store, conversations: Sequence[str], series: str | None, kept_in: Sequence[str]
+) -> list[Source]:
+    from moot.publish.article import Source, is_readable  # noqa: PLC0415 - only who publishes needs it
 
     if series is None:
         ids = list(dict.fromkeys([await store.find(name) for name in conversations or ("last",)]))
@@ -119,6 +121,12 @@ async def _sources(store: Store, conversations: Sequence[str], series: str | Non
     found = [Source(one.listing.id, one.transcript, one.at, one.listing.closed or "") for one in stored]
     if not found:
         raise NotFound(f"there is no conversation of the series {series!r}")
+    empty = [one.id for one in found if not is_readable(one, kept_in)]
+    if empty and (series is None or len(empty) == len(found)):
+        raise Invalid(f"of {empty[0][:8]} nothing can be read: it has no words that everybody heard (--with private)")
+    for one in empty:
+        console(err=True).print(safe(f"[{one[:8]} has no words that everybody heard, and is left out]"), style="dim")
+    found = [one for one in found if one.id not in empty]
     return found if series is None else sorted(found, key=lambda one: (one.day, one.at[:1], one.id))
 
 
@@ -304,12 +312,19 @@ def _write(target: Path, files: Mapping[str, str], series: str | None) -> None:
     aside = target.with_name(f".{target.name}.before")
     is_there = target.exists()
     if is_there:
-        target.rename(aside)
+        _move(target, aside)
     try:
         put_folder(target, {name: content.encode() for name, content in files.items()})
     except BaseException:
         if is_there:
-            aside.rename(target)
+            _move(aside, target)
         raise
     if is_there:
-        shutil.rmtree(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _move(old: Path, new: Path) -> None:
+    try:
+        old.rename(new)
+    except OSError as error:
+        raise click.UsageError(f"{old} cannot be moved to {new}: {error.strerror}; nothing was removed") from None

@@ -126,7 +126,8 @@ def _people(heading: Heading, kept_in: Collection[str]) -> Iterator[Person]:
     sides = {value: _SIDES[name] for name, value in heading.arguments if name in _SIDES}
     for one in heading.participants:
         kind, _, rest = one.voice.partition("?")[0].partition(":")
-        told = kind if kind in ("person", "script", "replay", "unknown") or not rest else f"{kind}:{rest}"
+        told = kind if kind in ("person", "script", "replay") or not rest else f"{kind}:{rest}"
+        told = rest if kind == "unknown" and rest else told  # of an imported model only its name is known
         yield Person(one.name, told, sides.get(one.name, ""), one.brief if "briefs" in kept_in else "")
 
 
@@ -153,6 +154,11 @@ def _entries(source: Source, overlay: Overlay, kept_in: Collection[str]) -> Iter
         letters += bool(is_letter)
         kind: Kind = "letter" if is_letter else "chair" if turn.speaker == CHAIR else "said"
         yield Entry(turn.speaker, number, kind, turn.text, day, label, remark, mine)
+
+
+def is_readable(source: Source, kept_in: Collection[str] = ()) -> bool:
+    """Whether any words of a conversation leave."""
+    return any(_leaves(turn, kept_in) for turn in source.transcript.turns)
 
 
 def _leaves(turn: Turn, kept_in: Collection[str]) -> bool:

@@ -182,12 +182,16 @@ def _letter(one: Entry, anchor: str) -> Markup:
         "section",
         element("p", *line, _link(one, anchor), of={"class": "dateline"}),
         *([element("div", formatted(told.before))] if told.before.strip() else []),
-        *([element("div", formatted(told.salutation), of={"class": "salutation"})] if told.salutation else []),
-        element("div", formatted(told.body), of={"class": "words"}),
-        *([element("div", formatted(_lined(told.close)), of={"class": "close"})] if told.close else []),
+        *(
+            [element("div", formatted(told.salutation), of={"class": "salutation", "dir": "auto"})]
+            if told.salutation
+            else []
+        ),
+        element("div", formatted(told.body), of={"class": "words", "dir": "auto"}),
+        *([element("div", formatted(_lined(told.close)), of={"class": "close", "dir": "auto"})] if told.close else []),
         *([] if told.close else [element("p", one.speaker, of={"class": "from"})]),
         *([element("p", one.remark, of={"class": "remark"})] if one.remark else []),
-        of={"class": "letter", "dir": "auto"} | ({"id": anchor} if anchor else {}),
+        of={"class": "letter"} | ({"id": anchor} if anchor else {}),
     )
 
 
@@ -199,8 +203,8 @@ def _lined(text: str) -> str:
 def _said(one: Entry, anchor: str, voice: int) -> Markup:
     note = " \u00b7 ".join(filter(None, (one.label, one.remark)))
     who = element("p", element("b", one.speaker), element("span", note), _link(one, anchor), of={"class": "who"})
-    of = {"class": f"turn {one.kind} v{voice}", "dir": "auto"} | ({"id": anchor} if anchor else {})
-    return element("section", who, element("div", formatted(one.words), of={"class": "words"}), of=of)
+    of = {"class": f"turn {one.kind} v{voice}"} | ({"id": anchor} if anchor else {})
+    return element("section", who, element("div", formatted(one.words), of={"class": "words", "dir": "auto"}), of=of)
 
 
 def _link(one: Entry, anchor: str) -> Markup:
