@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import sys
+import time
 from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -191,7 +193,7 @@ def test_no_word_of_any_letter_is_lost(words: str, writer: str) -> None:
 def test_a_debate_stands_under_its_motion_with_its_sides_and_how_it_ended() -> None:
     about = {"motion": "Zoos <should> close.", "proposition": "Ada", "opposition": "Dan Brown", "judges": ["Cy"]}
     people = (*talk().heading.participants, Participant("Cy", "script:c"))
-    told = Transcript(Heading(people, "", "", "debate", freeze(about)))
+    told = Transcript(Heading(people, "On zoos", "", "debate", freeze(about)))
     told = told.then(Turn("Ada", (Text("They should."),))).then(Turn("Dan Brown", (Text("No."),), stop="length"))
     vote = Turn("Cy", (Ballot("Who won?", ("Ada", "Dan Brown"), "Ada"),), ())
     source = Source("d" * 16, told.then(vote), ("2026-01-02T03:04:05Z",) * 3, "Ada wins by 1 to 0")
@@ -441,9 +443,37 @@ def test_any_address_in_any_words_is_found_and_taken_out(before: str, address: s
     assert address not in leaving.redacted(told, {}, (), str).text
 
 
+@pytest.mark.parametrize(
+    "piece", ["a", "<", "<head>", "/", "/a", "a@", "~", "C:\\", "\\\\a", "@a", "*", "\n\n", "Dear Bo,\n"]
+)
+def test_long_words_are_searched_in_a_moment(piece: str) -> None:
+    words = piece * (200_000 // len(piece))
+    began = time.process_time()
+    leaving.found_in(Text(words), str)
+    leaving.redacted(Text(words), {"Dan": "D."}, (), str)
+    with contextlib.suppress(Invalid):
+        leaving.check_page(words, (), str)
+    letter_of(words, "Bo")
+    assert time.process_time() - began < 2
+
+
 def test_what_is_no_path_stays() -> None:
     for words in ("and/or", "24/7", "1/2/2026", "https://example.org/a/b/c", "he/she/they", "w/o", "//", "a / b / c"):
         assert leaving.redacted(Text(words), {}, (), str).text == words
+
+
+def test_a_path_ends_before_the_full_stop_of_its_sentence() -> None:
+    for words in ("See /srv/maps/one.pdf.", "See ~/maps/one.pdf."):
+        assert leaving.redacted(Text(words), {}, (), str).text == "See [path]."
+
+
+def test_a_motion_that_is_the_title_is_not_said_twice() -> None:
+    about = freeze({"motion": "Zoos should close.", "proposition": "Ada", "opposition": "Dan Brown"})
+    people = talk().heading.participants
+    told = Transcript(Heading(people, "", "Zoos should close.", "debate", about)).then(Turn("Ada", (Text("Yes."),)))
+    assert text_of(page_of(told)).count("Zoos should close.") == 2  # the page's title and its heading
+    named = Transcript(Heading(people, "A debate", "", "debate", about)).then(Turn("Ada", (Text("Yes."),)))
+    assert "Motion Zoos should close." in text_of(page_of(named))
 
 
 def test_a_kept_key_of_this_machine_is_taken_out_though_it_looks_like_none(

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~\\-]+@[\w-]+(?:\\?\.[\w-]+)+")
+EMAIL = re.compile(r"(?<![\w.!#$%&'*+/=?^`{|}~\\-])[\w.!#$%&'*+/=?^`{|}~\\-]+@[\w-]+(?:\\?\.[\w-]+)+")
 PATH = re.compile(
     r"file://[^\s<>\"')\]]+|(?<![\w\\])[A-Za-z]:\\(?:[^\\\n:*?\"<>|]+\\)*[^\s\\:*?\"<>|]*"
-    r"|(?<![\w\\])\\\\[\w.$-]+(?:\\[\w.$-]+)+|(?<![\w/~])~[\w.-]*/[\w.@+~/-]+|(?<![\w/.~])/(?:[\w.@+~-]+/)+[\w.@+~-]*"
+    r"|(?<![\w\\])\\\\[\w.$-]+(?:\\[\w.$-]+)+|(?<![\w/~])~[\w.-]*/[\w.@+~/-]+(?<!\.)|(?<![\w/.~])/(?:[\w.@+~-]+/)+[\w.@+~-]*(?<!\.)"
     r"|(?<![\w/.~])/(?:root|home|etc|tmp|var|srv|opt|mnt)\b"
 )
 EMAIL_MASK, PATH_MASK, PERSON = "[e-mail address]", "[path]", "someone"
@@ -118,7 +118,8 @@ def check_names(names: Mapping[str, str]) -> None:
 
 def check_page(page: str, keep: Collection[str], without: Callable[[str], str]) -> None:
     """Refuse a finished page that shows what was to be taken out: Markdown can put together what stood apart."""
-    plain = unescape(re.sub(r"<[^>]*>", "", re.sub(r"<(style|head)>.*?</\1>", "", page, flags=re.DOTALL)))
+    body = page.partition("</head>")[2] if page.startswith("<!DOCTYPE") else page
+    plain = unescape(re.sub(r"<[^<>]*>", "", body))
     marks = str.maketrans("", "", "*`~\\")
     bare = f"{plain}\n{plain.translate(marks)}"
     if any(masked(without(one)) != one for one in (page, bare)):

@@ -43,7 +43,7 @@ def _piece(piece: Piece, *, alone: bool) -> Iterator[str]:
             yield _words(piece.overlay.introduction)
     if piece.day:
         yield said_day(piece.day)
-    if piece.question:
+    if piece.question and piece.question != piece.title:
         yield f"**{piece.question_is}:** {_flat(piece.question)}"
     yield "\n".join(
         f"- **{_flat(one.name)}**{f', {one.role}' if one.role else ''} ({_flat(one.voice)})" for one in piece.people

@@ -138,7 +138,7 @@ def _piece(piece: Piece, *, alone: bool) -> Markup:
     opened = [] if alone else [element("h2", piece.title, of={"dir": "auto"})]
     if not alone and piece.overlay.introduction:
         opened.append(element("div", formatted(piece.overlay.introduction), of={"class": "introduction"}))
-    if piece.question:
+    if piece.question and piece.question != piece.title:
         said = element("q", piece.question, of={"dir": "auto"}) if piece.kind == "debate" else piece.question
         opened.append(element("p", element("b", piece.question_is), " ", said, of={"class": "question", "dir": "auto"}))
     sides = [element("li", element("b", one.name), f" {one.role}") for one in piece.people if one.role]
