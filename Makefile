@@ -25,7 +25,7 @@ talk: .venv/.talk ## let two models that run on this machine meet (more: make ta
 	@$(BIN)/moot talk $(ARGS)
 
 test: check ## run the whole check: style, types, imports, tests, coverage
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=
 	$(BIN)/coverage report --include='$(CORE)' --fail-under=100
 	$(BIN)/coverage report --omit='$(CORE)' --fail-under=90
 
