@@ -41,6 +41,7 @@ FIELDS = {
     "/edit": {"words": "Quite so."},
     "/rest": {"now": "1"},
     "/go": {"more": "1"},
+    "/invite": {"name": "Ada"},
 }
 
 

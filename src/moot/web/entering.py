@@ -19,6 +19,8 @@ DAY = 86400
 
 async def enter(visit: Visit) -> Response:
     """Make a cookie of a token. The page leads on by itself: a redirect would keep a strict cookie back."""
+    if visit.asked("left"):
+        return visit.page("trouble.html", {"words": "You have left. What you said stays on record.", "status": 200})
     if not visit.asked("token"):
         return visit.page("trouble.html", {"words": "This link is not whole.", "status": 401}, 401)
     found = visit.site.doors.enter(visit.asked("token"))

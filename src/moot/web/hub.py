@@ -148,6 +148,21 @@ def at_rest(stored: Stored) -> Standing:
     return Standing("open", "", move.name if move else "")
 
 
+def as_told(how: Standing, name: str) -> Standing:
+    """Return how a conversation stands as a participant may know it; the owner, whose name is empty, knows all.
+
+    Why it rests or has closed may name a voice, a server or what others were asked.
+    """
+    if not name:
+        return how
+    if how.state != "waiting":
+        return Standing(how.state, "it is over" if how.state == "closed" else "")
+    mine = how.whose == name
+    return Standing(
+        how.state, "it is your turn" if mine else "others are to speak", name if mine else "", how.ask if mine else ""
+    )
+
+
 class Hub:
     """Where events come together and go out; `end` ends all streams."""
 
@@ -187,11 +202,11 @@ class Hub:
         self._tell_row(stored.listing.id, stage)
 
     def say(self, identity: str, note: str) -> None:
-        """Tell those who follow a conversation what it is being busy with, in words."""
+        """Tell the owner what a conversation is busy with, in words; guests are not told of voices and servers."""
         stage = self._stage(identity)
         stage.note = note
-        for channel in stage.channels.values():
-            channel.tell(frame("note", _json(words=note)))
+        if owners := stage.channels.get(""):
+            owners.tell(frame("note", _json(words=note)))
 
     async def ended(self, identity: str, note: str) -> None:
         """Note that a conversation is no longer carried on here, and why."""
@@ -239,9 +254,9 @@ class Hub:
                 if article := self._article(facts, number, channel.name):
                     channel.tell(frame("turn", article, number), number)
             channel.count = max(channel.count, turns)
-        how = _state(await self.standing(facts.stored))
+        how = await self.standing(facts.stored)
         for channel in stage.channels.values():
-            channel.tell(how)
+            channel.tell(_state(as_told(how, channel.name)))
 
     async def follow(self, identity: str, name: str, after: int) -> AsyncGenerator[bytes]:
         """Yield frames for one tab that has been told the first `after` turns: what is missing, then what comes."""
@@ -253,7 +268,7 @@ class Hub:
         try:
             yield HELLO
             facts = await facts_of(self._store, identity)
-            how = _state(await self.standing(facts.stored))
+            how = _state(as_told(await self.standing(facts.stored), name))
             sent = len(facts.stored.transcript.turns)
             stage.heading = facts.stored.transcript.heading
             channel.count = sent if channel.count is None else channel.count

@@ -1,12 +1,13 @@
 // What pages do beyond reading. No markup is ever made here but by the server: its articles pass the one policy below.
 //
 // data-list="URL"        rows ([data-id]) whose state follows the stream at URL
-// data-live="URL"        turns that follow the stream at URL; data-turns: how many the page has
+// data-live="URL"        turns that follow the stream at URL; data-turns: how many the page has; data-stay: hidden or not
+// data-you="NAME"        on the page's section: whose turn the title tells of
 // data-keep="KEY"        a field whose words are kept in this browser until they are sent
 // data-raw="URL"         shows the raw text of the turn it stands in
 // data-copy              copies a link to the turn it stands in
 // data-theme-toggle, data-help
-// form[method=post]      is sent with fetch; an error shows in the form's [role=alert]
+// form[method=post]      is sent with fetch; an error shows in the form's [role=alert], an answer in its output
 // data-state             on the page's section: what it shows by state is CSS's business
 
 const plain = { createHTML: (html) => html };
@@ -15,14 +16,14 @@ const $ = (query, root = document) => root.querySelector(query);
 const all = (query, root = document) => [...root.querySelectorAll(query)];
 const say = (words) => { $("#status").textContent = words; };
 
-// Streams: one for a tab, none while the tab is hidden.
+// Streams: one for a tab, none while the tab is hidden, but where its title tells whose turn it is.
 
-function stream(address, events) {
+function stream(address, events, stay = false) {
   let source = null;
   let again = 0;
   const open = () => {
     clearTimeout(again);
-    if (source || document.hidden) return;
+    if (source || (document.hidden && !stay)) return;
     source = new EventSource(address());
     source.onopen = () => document.body.classList.remove("cut");
     source.onerror = () => {
@@ -32,7 +33,7 @@ function stream(address, events) {
     for (const [kind, take] of Object.entries(events)) source.addEventListener(kind, (event) => take(event.data, event));
   };
   const shut = () => { source?.close(); source = null; };
-  document.addEventListener("visibilitychange", () => (document.hidden ? shut() : open()));
+  document.addEventListener("visibilitychange", () => (document.hidden && !stay ? shut() : open()));
   addEventListener("pagehide", shut);
   open();
 }
@@ -124,11 +125,13 @@ function followTurns(turns) {
       if ($("#ask")) $("#ask").textContent = ask;
       const as = $("[name=as]");
       if (as && changed) as.value = state === "waiting" ? whose : "chair";
-      document.title = (state === "live" ? "● " : "") + title;
+      const mine = Boolean(section.dataset.you) && whose === section.dataset.you;
+      const turned = mine !== document.title.startsWith("Your turn");
+      document.title = (mine ? "Your turn · " : state === "live" ? "● " : "") + title;
       if (state !== "live") jump.hidden = true;
-      if (changed) say(words);
+      if (changed || turned) say(words);
     },
-  });
+  }, "stay" in turns.dataset);
 }
 
 // Forms.
@@ -147,6 +150,8 @@ document.addEventListener("submit", async (event) => {
     const answer = await fetch(form.getAttribute("action"), { method: "POST", body });
     if (answer.ok) {
       for (const field of all("[data-keep]", form)) { localStorage.removeItem(`moot:${field.dataset.keep}`); field.value = ""; }
+      const made = $("output", form);
+      if (made) made.textContent = await answer.text();
       if (answer.headers.get("location")) location.assign(answer.headers.get("location"));
     } else trouble = await answer.text();
   } catch {
