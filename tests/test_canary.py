@@ -102,9 +102,9 @@ CASES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "report": (("grid.toml", "--figures", "figures"), ("last", "-o", "last.html", "--markdown", "last.md", "--full")),
     "publish": (
-        ("last", "-o", "article.html", "--yes"),
+        ("last", "-o", "article.html", "--with", "private", "--yes"),
         ("last", "-o", "article.md", "--markdown", "--with", "thoughts", "--with", "private", "--yes"),
-        ("last", "--preview"),
+        ("last", "--with", "private", "--preview"),
     ),
     "export": tuple(("last", "--format", one, *more) for one in FORMATS for more in ((), ("-o", f"talk.{one}"))),
     "judge": (("before.json", "--between", "Ada", "Bo", "--judge", "openai:gpt-5", "--no-reasons"),),
