@@ -42,6 +42,7 @@ FIELDS = {
     "/rest": {"now": "1"},
     "/go": {"more": "1"},
     "/invite": {"name": "Ada"},
+    "/start": {"what": "talk", "cast": "Cy = person:web\nDee = person:web", "go": "1"},
 }
 
 
