@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -50,14 +51,20 @@ FIELDS = {
 def site(tmp_path: Path) -> Iterator[Served]:
     with served(tmp_path / "moot.db") as one:
         turns = (said("Ada", "Is a river alive?"), said("Bo", "No."))
-        one.run(put_all(one.store, **{RIVER: talk_of(*turns, title="Rivers")}))
+        talk = talk_of(*turns, title="Rivers")
+        one.run(put_all(one.store, **{RIVER: replace(talk, heading=replace(talk.heading, series="Study"))}))
         yield one
 
 
 def path_of(way: Way) -> str:
     """Return an address that a way leads to."""
     filled = re.sub(r"\{turn[^}]*\}", "1", way.path.replace("{id}", RIVER).replace("{name}", "moot.css"))
-    query = {"/view": "as=Ada", "/compare": f"a={RIVER}&b={RIVER}", "/search": "words=river"}
+    query = {
+        "/view": "as=Ada",
+        "/compare": f"a={RIVER}&b={RIVER}",
+        "/search": "words=river",
+        "/experiment": "name=Study",
+    }
     return filled + next((f"?{words}" for end, words in query.items() if filled.endswith(end)), "")
 
 

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from moot.store import Conflict, NotFound, StoreError
 from moot.transcript import Invalid
 from moot.voices import VoiceError
-from moot.web import changing, entering, joining, reading, starting
+from moot.web import changing, entering, joining, reading, starting, studies
 from moot.web.doors import Visitor
 from moot.web.guard import READS, Guard, fault
 from moot.web.ways import Visit, Way
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from moot.web.site import Site
 
-WAYS: tuple[Way, ...] = (*entering.WAYS, *reading.WAYS, *changing.WAYS, *starting.WAYS, *joining.WAYS)
+WAYS: tuple[Way, ...] = (*entering.WAYS, *reading.WAYS, *changing.WAYS, *starting.WAYS, *studies.WAYS, *joining.WAYS)
 """Every route there is. A new subject has a file of its own, and a line here."""
 
 NOBODY = Visitor("anyone")
