@@ -94,6 +94,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(io.StringIO()):
         patch.chdir(folder)
         patch.setenv("MOOT_HOME", str(folder / "home"))
+        patch.delenv("MOOT_DB", raising=False)  # this runs before what clears it for each test
         with pytest.raises(SystemExit) as ended:
             moot.cli.main(["experiment", "run", "grid.toml"])
     assert ended.value.code == 0
